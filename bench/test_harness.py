@@ -1,0 +1,180 @@
+"""Tests of the benchmark scripts themselves: a benchmark that misreports is worse than none.
+
+Nothing is trained here; what is tested is the arithmetic of the summaries, the corpora, and that a run which
+fails is reported and not lost.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import compare
+import harness
+import pytest
+import rivals
+import settings
+import threads
+
+CORPUS = harness.Corpus("c.txt", Path("c.txt"), 60, n_words=1_000, n_lines=10)
+
+
+def result(program: str, round_number: int, train: float, **more: Any) -> harness.Result:
+    parts = {"start": 0.5, "scan": 1.0, "init": 0.0, "train": train, "save": 0.5}
+    run: harness.Result = {
+        "program": program,
+        "round": round_number,
+        "parts": parts,
+        "wall": sum(parts.values()),
+    }
+    run |= {"n_words": 10, "n_tokens": 900, "peak_bytes": 1_000_000, "versions": {}}
+    return run | {"quality": {"analogies": 10.0 * round_number}} | more
+
+
+def test_ratios_pair_the_runs_of_a_round() -> None:
+    runs = [
+        result("fastw2v", 1, 1.0),
+        result("gensim", 1, 10.0),
+        result("fastw2v", 2, 2.0),
+        result("gensim", 2, 40.0),
+    ]
+    summary = compare.summarise(runs, CORPUS, settings.Settings(epochs=2))
+    assert summary["ratios"]["gensim"]["train"] == {"median": 15.0, "all": [10.0, 20.0]}
+    assert summary["ratios"]["gensim"]["wall"]["all"] == [12 / 3, 42 / 4]
+    ours = summary["programs"]["fastw2v"]
+    assert ours["words_per_second"] == 2 * 1_000 / 1.5
+    assert ours["quality"] == {"analogies": 15.0}
+    assert ours["matrices_and_ids_bytes"] == 2 * 4 * 100 * 10 + 4 * (900 + 10)
+
+
+def test_a_failed_run_is_reported_and_leaves_its_round_out_of_the_ratios() -> None:
+    runs = [result("fastw2v", 1, 1.0), {"program": "gensim", "round": 1, "error": "exit status 1: boom"}]
+    runs += [result("fastw2v", 2, 1.0), result("gensim", 2, 7.0)]
+    summary = compare.summarise(runs, CORPUS, settings.Settings())
+    assert summary["programs"]["gensim"]["failures"] == ["exit status 1: boom"]
+    assert summary["ratios"]["gensim"]["train"]["all"] == [7.0]
+    assert "gensim failed: exit status 1: boom" in compare.report(summary, "x", settings.Settings(), CORPUS)
+
+
+def test_vectors_that_cannot_be_scored_are_a_failure() -> None:
+    runs = [result("fastw2v", 1, 1.0, quality={"error": "vectors are not finite"})]
+    summary = compare.summarise(runs, CORPUS, settings.Settings())
+    assert summary["programs"]["fastw2v"]["failures"] == ["vectors are not finite"]
+    assert summary["programs"]["fastw2v"]["quality"] == {}
+
+
+def test_without_scores_the_table_has_no_columns_for_them() -> None:
+    run = result("fastw2v", 1, 1.0)
+    del run["quality"]
+    table = compare.report(
+        compare.summarise([run], CORPUS, settings.Settings()), "x", settings.Settings(), CORPUS
+    )
+    assert "analogies" not in table
+    assert "| fastw2v |" in table
+
+
+def test_a_part_inside_another_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+
+    def work(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr("rivals.time.perf_counter", lambda: now[0])
+    stopwatch = rivals.Stopwatch()
+    with stopwatch("outer"):
+        stopwatch.timed("inner", work)(2.0)
+        work(5.0)
+        stopwatch.timed("inner", work)(8.0)
+    assert stopwatch.parts == {"inner": 10.0, "outer": 5.0}
+
+
+@pytest.mark.parametrize("name", settings.PRESETS)
+def test_explicit_settings_win_over_those_of_a_preset(name: str) -> None:
+    found, values = settings.resolve(name, {"epochs": 7, "alpha": 0.125})
+    assert found == name
+    assert (values.epochs, values.alpha) == (7, 0.125)
+    assert {**vars(values), **settings.PRESETS[name], "epochs": 7, "alpha": 0.125} == vars(values)
+
+
+@pytest.mark.parametrize(
+    "values", [{"model": "glove"}, {"loss": "softmax"}, {"size": 0}, {"alpha": 0.0}, {"sample": -1.0}]
+)
+def test_settings_that_nothing_can_train_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(settings.BenchError, match=next(iter(values))):
+        settings.resolve(None, values)
+
+
+def test_a_packed_corpus_is_unpacked_and_measured(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "c.txt.gz", "wb") as packed:
+        packed.write(b"a b c\n\nd  e")
+    with harness.open_corpus(tmp_path / "c.txt.gz") as corpus:
+        assert corpus.path.read_bytes() == b"a b c\n\nd  e"
+        assert (corpus.name, corpus.n_words, corpus.n_lines, corpus.n_bytes) == ("c.txt", 5, 3, 11)
+    assert not corpus.path.exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"this is not gzip", gzip.compress(b"text " * 999)[:-20], gzip.compress(b" \n")]
+)
+def test_a_damaged_or_empty_corpus_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "c.txt.gz"
+    path.write_bytes(content)
+    with pytest.raises(settings.BenchError, match="corpus"), harness.open_corpus(path):
+        pass
+
+
+def test_hostile_corpora_add_their_line_and_keep_the_vocabulary(tmp_path: Path) -> None:
+    path = tmp_path / "c.txt"
+    path.write_bytes(b"a a a a b b b c c c d d rare")
+    plain = harness.measure_corpus(path)
+    words = threads.vocabulary(path, 2)
+    assert words == [b"a", b"b", b"c", b"d"]
+    added = {}
+    for name in threads.HOSTILE:
+        with threads.variant(plain, name, 2) as corpus:
+            first, last = corpus.path.read_bytes().splitlines()
+            assert first == path.read_bytes()
+            added[name] = last.split()
+    assert added["repeated"] == [b"d"] * threads.N_REPEATS
+    assert added["once"] == words
+    assert added["alternating"][:4] == [b"c", b"b", b"c", b"b"]
+    assert Counter(added["alternating"]) == {b"c": threads.N_REPEATS // 2, b"b": threads.N_REPEATS // 2}
+
+
+def test_a_program_that_dies_is_reported_with_its_last_words(tmp_path: Path) -> None:
+    job = rivals.Job("no such program", "c.txt", str(tmp_path / "v.bin"), 1, 1, settings.Settings(), {})
+    assert harness.run_job(job)["error"] == "exit status 1: KeyError: 'no such program'"
+
+
+def test_an_unknown_rival_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(settings.BenchError, match="fasttext, gensim"):
+        harness.check_programs(["glove"])
+
+
+def test_results_that_cannot_be_written_are_refused_before_the_first_run(tmp_path: Path) -> None:
+    with pytest.raises(settings.BenchError, match="cannot write the results"):
+        harness.prepare_output(tmp_path / "missing" / "results.jsonl")
+
+
+def test_json_lines_are_appended_and_hold_no_nan(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    harness.append_line(path, {"a": [math.nan, {"b": math.inf}], "c": 1.5})
+    harness.append_line(path, {"path": path})
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert lines == [{"a": [None, {"b": None}], "c": 1.5}, {"path": str(path)}]
+
+
+def test_the_thread_table_shows_gain_and_change_against_the_first_row() -> None:
+    runs = {n: [result("fastw2v", 1, 4.0 / n, quality={"analogies": 30.0 + n, "men": 60.0})] for n in (1, 2)}
+    runs[4] = [{"error": "DivergedError: epoch 2"}]
+    rows = [threads.summarise(n, each, CORPUS, settings.Settings()) for n, each in runs.items()]
+    record = {"corpus": "c", "preset": "x", "settings": vars(settings.Settings()), "threads": rows}
+    cells = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in threads.report(record).splitlines()[4:]
+    ]
+    assert cells[1][3:6] == ["2.00", "32.00", "1.00"]
+    assert cells[2][7] == "1 of 1: DivergedError: epoch 2"

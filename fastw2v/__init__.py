@@ -1,0 +1,30 @@
+"""fastw2v: word vectors from plain text, trained by a C library behind a gensim-like interface.
+
+    from fastw2v import Word2Vec
+    model = Word2Vec(corpus_file="corpus.txt", vector_size=100, sg=1)
+    model.wv.most_similar("paris")
+"""
+
+import os as _os
+
+from fastw2v import _train
+from fastw2v._version import __version__
+from fastw2v.config import show_config
+from fastw2v.errors import DivergedError, EmptyVocabularyError, MissingExtraError
+from fastw2v.keyedvectors import KeyedVectors
+from fastw2v.word2vec import Word2Vec
+
+__all__ = [
+    "DivergedError",
+    "EmptyVocabularyError",
+    "KeyedVectors",
+    "MissingExtraError",
+    "Word2Vec",
+    "__version__",
+    "show_config",
+]
+
+try:
+    _train.isa_select(_os.environ.get("FASTW2V_ISA") or None)
+except ValueError as error:
+    raise ImportError(f"environment variable FASTW2V_ISA: {error}") from None

@@ -1,0 +1,378 @@
+# cython: language_level=3, boundscheck=False, embedsignature=True
+"""The training half of the C library, as Python sees it: conversion and checks of arrays, nothing else.
+
+Callers are word2vec.py, config.py, the tests and the benchmarks. What values mean and which are allowed is decided
+in settings.py; here only shapes, types and alignment are checked, since C trusts them.
+`_train_double` is this same source in double precision, for gradient checks.
+"""
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+import numpy as np
+
+cdef extern from "w2v.h" nogil:
+    ctypedef float w2v_real
+    ctypedef enum w2v_status:
+        W2V_OK, W2V_ERR_MEMORY, W2V_ERR_DIVERGED, W2V_ERR_STOPPED
+    ctypedef enum w2v_model:
+        W2V_SKIP_GRAM, W2V_CBOW
+    ctypedef enum w2v_loss:
+        W2V_NEGATIVE_SAMPLING, W2V_HIERARCHICAL_SOFTMAX
+    ctypedef struct w2v_alias:
+        uint32_t threshold
+        int32_t alias
+    ctypedef struct w2v_tree:
+        int64_t *offsets
+        int32_t *nodes
+        uint8_t *codes
+    ctypedef struct w2v_plan:
+        w2v_model model
+        w2v_loss loss
+        int64_t n_words, stride
+        w2v_real *in_vecs
+        w2v_real *out_vecs
+        const uint32_t *keep_prob
+        const w2v_alias *noise
+        const w2v_tree *tree
+        int32_t window, n_noise, shrink_windows, share_noise, tile_inputs
+        double hidden_scale, context_scale, lr_start, lr_end
+        int64_t n_tokens
+        uint64_t seed, epoch
+        int32_t n_threads
+        int64_t n_hot_in, n_hot_out
+    ctypedef struct w2v_progress:
+        int64_t tokens_done, n_predictions
+        double loss
+        int32_t stop
+    int W2V_ROW_ALIGN
+    int w2v_isa_select(const char *name)
+    const char *w2v_isa_name()
+    const char *w2v_isa_compiled(int rank)
+    int w2v_isa_supported(const char *name)
+    int w2v_openmp_version()
+    w2v_status w2v_alias_build(const double *weights, int64_t n_words, w2v_alias *table)
+    void w2v_alias_draw(const w2v_alias *table, int64_t n_words, uint64_t seed, int32_t *ids, int64_t n)
+    w2v_status w2v_tree_build(const int64_t *counts, int64_t n_words, w2v_tree *tree)
+    void w2v_tree_free(w2v_tree *tree)
+    w2v_status w2v_train_epoch(const w2v_plan *plan, const int32_t *ids, int64_t n_ids, w2v_progress *progress)
+    int64_t w2v_shard_count(int64_t n_ids)
+    int64_t w2v_walk_list(const w2v_plan *plan, const int32_t *ids, int64_t n_ids, int64_t shard, int32_t *out,
+                          int64_t capacity)
+
+cdef extern from "kernels.h" nogil:
+    ctypedef struct w2v_tile:
+        int32_t n_inputs, n_targets
+        w2v_real **inputs
+        w2v_real **input_steps
+        w2v_real **targets
+        const w2v_real *signs
+        const w2v_real *weights
+        w2v_real *scratch
+    ctypedef struct w2v_kernels:
+        double (*logistic_tile)(const w2v_tile *tile, int64_t n, w2v_real lr) noexcept nogil
+        void (*rows_sum)(w2v_real **rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum) noexcept nogil
+        void (*rows_add)(w2v_real **rows, int64_t n_rows, int64_t n, w2v_real scale, const w2v_real *step) noexcept nogil
+    const w2v_kernels *w2v_kernels_find(const char *isa)
+    int W2V_TILE_SLACK
+    int64_t W2V_TILE_SCRATCH(int64_t n_inputs, int64_t n_targets)
+
+REAL = np.dtype(np.float32 if sizeof(w2v_real) == 4 else np.float64)
+ROW_ALIGN = W2V_ROW_ALIGN
+ALIAS = np.dtype([("threshold", np.uint32), ("alias", np.int32)])
+_MODELS = {"sg": W2V_SKIP_GRAM, "cbow": W2V_CBOW}
+_LOSSES = {"ns": W2V_NEGATIVE_SAMPLING, "hs": W2V_HIERARCHICAL_SOFTMAX}
+
+
+class Diverged(ArithmeticError):
+    """A loss became NaN or infinite."""
+
+
+class Stopped(Exception):
+    """The epoch was asked to stop."""
+
+
+cdef int check(w2v_status status) except -1:
+    if status == W2V_ERR_MEMORY:
+        raise MemoryError("not enough memory for the training buffers")
+    if status == W2V_ERR_DIVERGED:
+        raise Diverged("the loss is no longer finite")
+    if status == W2V_ERR_STOPPED:
+        raise Stopped("stopped on request")
+    return 0
+
+
+# ---- instruction sets ----
+
+def isa_compiled():
+    """Names of the instruction sets built into this extension, best first."""
+    names = []
+    while w2v_isa_compiled(len(names)) != NULL:
+        names.append(w2v_isa_compiled(len(names)).decode())
+    return names
+
+
+def isa_supported():
+    """Those of `isa_compiled` that this CPU and operating system can run, best first."""
+    return [name for name in isa_compiled() if w2v_isa_supported(name.encode())]
+
+
+def isa_name():
+    """The instruction set in use."""
+    return w2v_isa_name().decode()
+
+
+def isa_select(name=None):
+    """Use instruction set `name`, or the best one for None. Raises ValueError if it cannot be had here."""
+    if name is None:
+        w2v_isa_select(NULL)
+    elif not w2v_isa_select(name.encode()):
+        raise ValueError(f"instruction set {name!r} cannot be used here; choose one of {', '.join(isa_supported())}")
+
+
+def has_openmp():
+    """Whether training can use more than one thread."""
+    return w2v_openmp_version() > 0
+
+
+def build_info():
+    """How this extension was built: precision and the date of the OpenMP standard (0: serial)."""
+    return {"real": REAL.name, "openmp": w2v_openmp_version(), "isa": isa_compiled()}
+
+
+# ---- noise words and Huffman tree ----
+
+def alias_build(weights):
+    """Alias table (dtype ALIAS, [V]) that draws word w with probability weights[w] / sum(weights)."""
+    cdef const double[::1] w = np.ascontiguousarray(weights, dtype=np.float64)
+    table = np.empty(w.shape[0], dtype=ALIAS)
+    cdef uint8_t[::1] raw = table.view(np.uint8)
+    check(w2v_alias_build(&w[0], w.shape[0], <w2v_alias *> &raw[0]))
+    return table
+
+
+def alias_draw(table, int64_t n, uint64_t seed=0):
+    """n ids drawn from an alias table, int32 [n]."""
+    cdef const uint8_t[::1] raw = table.view(np.uint8)
+    cdef int32_t[::1] ids = np.empty(n, dtype=np.int32)
+    if n:
+        w2v_alias_draw(<const w2v_alias *> &raw[0], len(table), seed, &ids[0], n)
+    return np.asarray(ids)
+
+
+def tree_build(counts):
+    """Huffman tree over falling counts [V]: (offsets int64 [V+1], nodes int32, codes uint8), paths root first."""
+    cdef const int64_t[::1] c = np.ascontiguousarray(counts, dtype=np.int64)
+    cdef w2v_tree tree
+    check(w2v_tree_build(&c[0], c.shape[0], &tree))
+    offsets = np.empty(c.shape[0] + 1, dtype=np.int64)
+    cdef int64_t[::1] offsets_view = offsets
+    memcpy(&offsets_view[0], tree.offsets, offsets.nbytes)
+    nodes = np.empty(offsets[-1], dtype=np.int32)
+    codes = np.empty(offsets[-1], dtype=np.uint8)
+    cdef int32_t[::1] nodes_view = nodes
+    cdef uint8_t[::1] codes_view = codes
+    if offsets[-1]:
+        memcpy(&nodes_view[0], tree.nodes, nodes.nbytes)
+        memcpy(&codes_view[0], tree.codes, codes.nbytes)
+    w2v_tree_free(&tree)
+    return offsets, nodes, codes
+
+
+# ---- training ----
+
+cdef class Progress:
+    """What a running epoch has done so far. Another thread may read it and call `stop` at any time."""
+
+    cdef w2v_progress c
+
+    @property
+    def tokens_done(self):
+        """Tokens of the epoch that are finished."""
+        return self.c.tokens_done
+
+    @property
+    def n_predictions(self):
+        """Predictions that `loss` sums over."""
+        return self.c.n_predictions
+
+    @property
+    def loss(self):
+        """Sum of the losses (natural logarithm)."""
+        return self.c.loss
+
+    def stop(self):
+        """Ask the epoch to end; it does within milliseconds."""
+        self.c.stop = 1
+
+
+cdef w2v_real *rows_pointer(matrix, str name) except NULL:
+    """The data of a writable [n_rows, stride] matrix that the kernels can work on."""
+    if matrix.dtype != REAL or matrix.ndim != 2 or not matrix.flags.c_contiguous or not matrix.flags.writeable:
+        raise ValueError(f"{name} must be a writable, C-contiguous matrix of {REAL.name}")
+    if matrix.shape[1] % W2V_ROW_ALIGN or matrix.ctypes.data % 64:
+        raise ValueError(f"{name} must have rows padded to {W2V_ROW_ALIGN} numbers and start on a cache line")
+    return <w2v_real *> <size_t> matrix.ctypes.data
+
+
+cdef class Plan:
+    """Everything that an epoch needs to know, with the arrays kept alive. See w2v_plan in src_c/w2v.h for the fields."""
+
+    cdef w2v_plan c
+    cdef w2v_tree tree
+    cdef object arrays
+
+    def __init__(self, *, model, loss, in_vecs, out_vecs, keep_prob=None, noise=None, tree=None, **numbers):
+        cdef const uint32_t[::1] keep_view
+        cdef const uint8_t[::1] noise_view, codes_view
+        cdef const int64_t[::1] offsets_view
+        cdef const int32_t[::1] nodes_view
+        self.arrays = [in_vecs, out_vecs, keep_prob, noise, tree]
+        self.c.model = _MODELS[model]
+        self.c.loss = _LOSSES[loss]
+        self.c.in_vecs = rows_pointer(in_vecs, "in_vecs")
+        self.c.out_vecs = rows_pointer(out_vecs, "out_vecs")
+        self.c.n_words, self.c.stride = in_vecs.shape
+        if out_vecs.shape[1] != in_vecs.shape[1] or len(out_vecs) < len(in_vecs) - (loss == "hs"):
+            raise ValueError("in_vecs and out_vecs do not fit together")
+        if keep_prob is not None:
+            keep_view = keep_prob
+            self.c.keep_prob = &keep_view[0]
+        if loss == "ns":
+            noise_view = noise.view(np.uint8)
+            self.c.noise = <const w2v_alias *> &noise_view[0]
+        else:
+            offsets_view, nodes_view, codes_view = tree
+            self.tree.offsets = <int64_t *> &offsets_view[0]
+            if nodes_view.shape[0]:  # a vocabulary of one word has no nodes
+                self.tree.nodes = <int32_t *> &nodes_view[0]
+                self.tree.codes = <uint8_t *> &codes_view[0]
+            self.c.tree = &self.tree
+        self.c.window = numbers.pop("window")
+        self.c.n_noise = numbers.pop("n_noise", 0)
+        self.c.shrink_windows = numbers.pop("shrink_windows", True)
+        self.c.share_noise = numbers.pop("share_noise", True)
+        self.c.tile_inputs = numbers.pop("tile_inputs", 2 * self.c.window)
+        self.c.hidden_scale = numbers.pop("hidden_scale", 0.0)
+        self.c.context_scale = numbers.pop("context_scale", 1.0)
+        self.c.n_tokens = numbers.pop("n_tokens")
+        self.c.seed = numbers.pop("seed", 1)
+        self.c.n_threads = numbers.pop("n_threads", 1)
+        self.c.n_hot_in = numbers.pop("n_hot_in", 0)
+        self.c.n_hot_out = numbers.pop("n_hot_out", 0)
+        if numbers:
+            raise TypeError(f"unknown plan fields: {', '.join(numbers)}")
+
+    def train_epoch(self, const int32_t[::1] ids, Progress progress, *, uint64_t epoch=0, double lr_start, double lr_end):
+        """Train one epoch without the GIL. Raises Stopped, Diverged or MemoryError; what was learnt stays."""
+        cdef w2v_status status
+        self.c.epoch = epoch
+        self.c.lr_start = lr_start
+        self.c.lr_end = lr_end
+        with nogil:
+            status = w2v_train_epoch(&self.c, &ids[0], ids.shape[0], &progress.c)
+        check(status)
+
+    def windows(self, const int32_t[::1] ids, int64_t shard, uint64_t epoch=0):
+        """The windows that a shard walks, as a list of (centre, [contexts]); for tests."""
+        self.c.epoch = epoch
+        cdef int64_t n = windows_room(ids.shape[0], self.c.window)
+        cdef int32_t[::1] out = np.empty(n, dtype=np.int32)
+        n = w2v_walk_list(&self.c, &ids[0], ids.shape[0], shard, &out[0], n)
+        flat, found, at = np.asarray(out)[:n].tolist(), [], 0
+        while at < len(flat):
+            end = at + 2 + flat[at + 1]
+            found.append((flat[at], flat[at + 2:end]))
+            at = end
+        return found
+
+
+cdef int64_t windows_room(int64_t n_ids, int64_t window):
+    return (2 + 2 * window) * min(n_ids, 65536)
+
+
+def shard_count(int64_t n_ids):
+    """Into how many shards an epoch over n_ids ids is cut."""
+    return w2v_shard_count(n_ids)
+
+
+# ---- single kernels, for tests and benchmarks ----
+
+cdef class Rows:
+    """Pointers to some rows of a matrix, in any order, repeats allowed."""
+
+    cdef w2v_real **pointers
+    cdef int64_t n
+    cdef object matrix
+
+    def __cinit__(self, matrix, ids):
+        cdef w2v_real *data = rows_pointer(matrix, "matrix")
+        self.matrix, self.n = matrix, len(ids)
+        self.pointers = <w2v_real **> malloc(max(1, len(ids)) * sizeof(w2v_real *))
+        if self.pointers == NULL:
+            raise MemoryError
+        for i, row in enumerate(ids):
+            if not 0 <= row < len(matrix):
+                raise IndexError(f"row {row} of {len(matrix)}")
+            self.pointers[i] = data + <int64_t> row * <int64_t> matrix.shape[1]
+
+    def __dealloc__(self):
+        free(self.pointers)
+
+
+cdef const w2v_kernels *kernels_of(isa) except NULL:
+    cdef const w2v_kernels *kernels = w2v_kernels_find((isa or isa_name()).encode())
+    if kernels == NULL:
+        raise ValueError(f"instruction set {isa!r} cannot be used here; choose one of {', '.join(isa_supported())}")
+    return kernels
+
+
+def logistic_tile(inputs, input_ids, targets, target_ids, signs, weights, double lr, *, steps=None, isa=None,
+                  int64_t repeat=1):
+    """Work `repeat` times on the tile of rows input_ids x target_ids; returns the last loss.
+
+    The inputs' steps go to the rows of `steps` (one for each input), or to the inputs themselves for None.
+    """
+    cdef Rows x = Rows(inputs, input_ids), y = Rows(targets, target_ids)
+    cdef Rows x_steps = x if steps is None else Rows(steps, range(len(input_ids)))
+    cdef const w2v_kernels *kernels = kernels_of(isa)
+    slack = np.zeros(W2V_TILE_SLACK)
+    cdef w2v_real[::1] sign_view = np.concatenate([signs, slack]).astype(REAL)
+    cdef w2v_real[::1] weight_view = np.concatenate([weights, slack]).astype(REAL)
+    cdef w2v_real[::1] scratch = np.empty(W2V_TILE_SCRATCH(x.n, y.n), dtype=REAL)
+    cdef w2v_tile tile
+    cdef int64_t n = inputs.shape[1]
+    cdef double loss = 0
+    if not inputs.shape[1] == targets.shape[1] == x_steps.matrix.shape[1]:
+        raise ValueError("rows differ in length")
+    tile.n_inputs, tile.n_targets = <int32_t> x.n, <int32_t> y.n
+    tile.inputs, tile.input_steps, tile.targets = x.pointers, x_steps.pointers, y.pointers
+    tile.signs, tile.weights, tile.scratch = &sign_view[0], &weight_view[0], &scratch[0]
+    with nogil:
+        for _ in range(repeat):
+            loss = kernels.logistic_tile(&tile, n, <w2v_real> lr)
+    return loss
+
+
+def rows_sum(matrix, ids, double scale, *, isa=None):
+    """scale * the sum of some rows, [stride]."""
+    cdef Rows rows = Rows(matrix, ids)
+    total = aligned_zeros(1, matrix.shape[1])
+    kernels_of(isa).rows_sum(rows.pointers, rows.n, matrix.shape[1], <w2v_real> scale, rows_pointer(total, "sum"))
+    return total[0]
+
+
+def rows_add(matrix, ids, double scale, step, *, isa=None):
+    """Add scale * step [stride] to some rows, as often as each is named."""
+    cdef Rows rows = Rows(matrix, ids)
+    row = aligned_zeros(1, matrix.shape[1])
+    row[0] = step
+    kernels_of(isa).rows_add(rows.pointers, rows.n, matrix.shape[1], <w2v_real> scale, rows_pointer(row, "step"))
+
+
+def aligned_zeros(int64_t n_rows, int64_t dim):
+    """A zero matrix [n_rows, stride] on a cache line, stride = dim rounded up to ROW_ALIGN."""
+    cdef int64_t stride = (dim + W2V_ROW_ALIGN - 1) // W2V_ROW_ALIGN * W2V_ROW_ALIGN
+    flat = np.zeros(n_rows * stride + 64 // REAL.itemsize, dtype=REAL)
+    start = -flat.ctypes.data % 64 // REAL.itemsize
+    return flat[start:start + n_rows * stride].reshape(n_rows, stride)

@@ -1,0 +1,332 @@
+"""The command line: ``fastw2v train | similar | analogy | evaluate | info | demo``.
+
+It checks what would be a pity to find out after training (the ending and the folder of the output), calls the
+library, and prints. Options and default settings are in cli_options.py, and nothing about training is decided
+here. The installed script and ``python -m fastw2v`` call `main`.
+
+Invariant: results go to stdout, everything else to stderr; an error of the user or of the machine is one line
+``fastw2v: error: ...`` and exit status 1 (it went wrong) or 2 (it was asked wrong), never a traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import math
+import os
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fastw2v import demo, evaluation, model_file
+from fastw2v.cli_options import UsageError, in_options, make_parser, settings_from
+from fastw2v.config import show_config
+from fastw2v.errors import DivergedError
+from fastw2v.keyedvectors import KeyedVectors
+from fastw2v.text_files import find_text_files
+from fastw2v.word2vec import Word2Vec
+
+_ENDINGS = {
+    ".bin": "word2vec binary",
+    ".txt": "word2vec text",
+    ".vec": "word2vec text",
+    ".safetensors": "fastw2v",
+}
+_EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+_EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments without the program's name; default `sys.argv`.
+
+    Returns
+    -------
+    int
+        Exit status: 0 done, 1 failed, 2 asked wrong, 130 interrupted, 141 nobody reads the output any more.
+    """
+    _let_any_word_be_printed()
+    try:
+        arguments = make_parser().parse_args(argv)
+        _COMMANDS[arguments.command](arguments)
+        print(end="", flush=True)
+    except SystemExit as exit_:  # --help and --version
+        return int(exit_.code or 0)
+    except UsageError as error:
+        return _fail(error, 2)
+    except KeyboardInterrupt:
+        print("fastw2v: interrupted", file=sys.stderr)
+        return _EXIT_INTERRUPTED
+    except BrokenPipeError:
+        _abandon_stdout()
+        return _EXIT_BROKEN_PIPE
+    except (OSError, ValueError, KeyError, DivergedError, ImportError, MemoryError) as error:
+        return _fail(error, 1)
+    return 0
+
+
+def _fail(error: Exception, status: int) -> int:
+    if isinstance(error, OSError) and error.filename is not None:
+        message = f"{os.fsdecode(error.filename)}: {error.strerror}"
+    elif isinstance(error, KeyError) and error.args:
+        message = str(error.args[0])  # str() of a KeyError would quote it
+    else:
+        message = str(error) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)
+    print("fastw2v: error:", " ".join(message.split()), file=sys.stderr)
+    _abandon_stdout()
+    return status
+
+
+def _abandon_stdout() -> None:
+    """Keep Python, which flushes once more when it exits, from complaining of a closed pipe or full disk."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _let_any_word_be_printed() -> None:
+    """Words may hold bytes that are not UTF-8, and a terminal may lack letters: print what can be printed.
+
+    A stream that somebody else has put in place of the real one is theirs to set up.
+    """
+    if sys.stdout is sys.__stdout__ and isinstance(sys.stdout, io.TextIOWrapper):
+        is_utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+        sys.stdout.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
+
+
+# --- train ---
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    output_format = _format_of(arguments.output)
+    model = _untrained_model(settings_from(arguments))
+    corpus = ["/dev/stdin" if path == "-" else path for path in arguments.corpus]
+    _check_output(arguments.output, [file.path for file in find_text_files(corpus)])
+    seconds = {}
+    began = time.perf_counter()
+    model.build_vocab(corpus_file=corpus)
+    seconds["vocabulary"] = time.perf_counter() - began
+    began = time.perf_counter()
+    model.train()
+    seconds["training"] = time.perf_counter() - began
+    began = time.perf_counter()
+    _save(model, arguments.output)
+    seconds["saving"] = time.perf_counter() - began
+    if arguments.json:
+        report = {
+            "output": arguments.output,
+            "format": output_format,
+            "corpus": arguments.corpus,
+            "corpus_words": model.corpus_total_words,
+            "vocabulary": len(model.wv),
+            "seconds": seconds,
+            "settings": model.settings.to_dict(),
+            "history": model.history,
+        }
+        print(json.dumps(report))
+    elif not arguments.quiet:
+        n_bytes = Path(arguments.output).stat().st_size
+        mean_speed = sum(epoch["words_per_second"] for epoch in model.history) / len(model.history)
+        print(
+            f"{model.corpus_total_words:,} words read, {len(model.wv):,} in the vocabulary"
+            f" ({seconds['vocabulary']:.1f} s)\n"
+            f"{model.epochs} epochs of {arguments.model} with {arguments.loss} on {model.workers} thread(s):"
+            f" {mean_speed / 1e6:.2f} M words/s, loss {model.history[-1]['loss']:.4f}"
+            f" ({seconds['training']:.1f} s)\n"
+            f"saved {arguments.output} ({output_format}, {n_bytes / 1e6:.1f} MB)"
+        )
+
+
+def _untrained_model(settings: Mapping[str, Any]) -> Word2Vec:
+    """Return a model without a corpus, which checks the settings."""
+    try:
+        return Word2Vec(**settings)
+    except (ValueError, TypeError) as error:
+        raise UsageError(in_options(str(error))) from error
+
+
+def _format_of(path: str) -> str:
+    """Return what a file is by its ending, or say which endings there are."""
+    try:
+        return _ENDINGS[Path(path).suffix]
+    except KeyError:
+        raise UsageError(
+            f"{path}: the ending decides the format and must be one of .bin (word2vec binary), .txt or .vec"
+            f" (word2vec text), .safetensors (fastw2v)"
+        ) from None
+
+
+def _check_output(output: str, corpus: Sequence[str]) -> None:
+    """Find out before training whether the output can be written, and that it is not the corpus."""
+    path = Path(output)
+    if path.is_dir():
+        raise IsADirectoryError(None, "is a folder; name a file to write", output)
+    if path.exists() and any(path.samefile(source) for source in corpus):
+        raise UsageError(f"{output}: is a file of the corpus and would be overwritten")
+    folder = path.resolve().parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(None, "the file is write-protected")
+    except OSError as error:
+        message = f"cannot write there: {error.strerror}; nothing was trained"
+        raise OSError(error.errno, message, output) from error
+
+
+def _save(model: Word2Vec, output: str) -> None:
+    suffix = Path(output).suffix
+    if suffix == ".safetensors":
+        model.save(output)
+    else:
+        model.wv.save_word2vec_format(output, binary=suffix == ".bin")
+
+
+# --- looking at vectors ---
+
+
+def _read_vectors(path: str) -> KeyedVectors:
+    _format_of(path)
+    suffix = Path(path).suffix
+    if suffix == ".safetensors":
+        return KeyedVectors.load(path)
+    return KeyedVectors.load_word2vec_format(path, binary=suffix == ".bin")
+
+
+def _check_words(wv: KeyedVectors, words: Sequence[str]) -> None:
+    for word in words:
+        if word not in wv.key_to_index:
+            spellings = {word.lower(), word.upper(), word.capitalize()}
+            known = sorted(spelling for spelling in spellings if spelling in wv.key_to_index)
+            hint = f"; there is {known[0]!r}" if known else ""
+            raise KeyError(f"the word {word!r} is not in the vocabulary{hint}")
+
+
+def _print_neighbours(neighbours: Any) -> None:
+    for word, cosine in neighbours:
+        print(f"{word}\t{cosine:.4f}")
+
+
+def _similar(arguments: argparse.Namespace) -> None:
+    wv = _read_vectors(arguments.vectors)
+    _check_words(wv, arguments.word)
+    for word in arguments.word:
+        if len(arguments.word) > 1:
+            print(f"# {word}")
+        _print_neighbours(wv.most_similar(word, topn=arguments.number))
+
+
+def _analogy(arguments: argparse.Namespace) -> None:
+    wv = _read_vectors(arguments.vectors)
+    _check_words(wv, (arguments.a, arguments.b, arguments.c))
+    _print_neighbours(
+        wv.most_similar(positive=[arguments.b, arguments.c], negative=[arguments.a], topn=arguments.number)
+    )
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    if not arguments.analogies and not arguments.pairs:
+        raise UsageError("nothing to evaluate: give --analogies FILE, --pairs FILE... or both")
+    wv = _read_vectors(arguments.vectors)
+    report: dict[str, Any] = {"vectors": arguments.vectors, "words": len(wv), "dimensions": wv.vector_size}
+    if arguments.analogies:
+        analogies = evaluation.score_analogies(
+            wv.index_to_key, wv.vectors, arguments.analogies, restrict_vocab=arguments.restrict
+        )
+        report["analogies"] = {"file": arguments.analogies, **analogies.to_dict()}
+    report["pairs"] = []
+    for path in arguments.pairs:
+        pairs = evaluation.score_pairs(wv.index_to_key, wv.vectors, path, restrict_vocab=arguments.restrict)
+        figures = {"spearman": float(pairs.spearman[0]), "pearson": float(pairs.pearson[0])}
+        figures = {name: value if math.isfinite(value) else None for name, value in figures.items()}
+        report["pairs"].append({"file": path, **figures, "covered": pairs.n_covered, "asked": pairs.n_asked})
+    if arguments.json:
+        print(json.dumps(report))
+    else:
+        _print_evaluation(report)
+
+
+def _print_evaluation(report: Mapping[str, Any]) -> None:
+    print(f"{report['vectors']}: {report['words']:,} words, {report['dimensions']} dimensions")
+    if "analogies" in report:
+        parts = report["analogies"]
+        rows = [
+            *parts["sections"].items(),
+            *((name, parts[name]) for name in ("semantic", "syntactic", "total")),
+        ]
+        print(f"\n{'analogies':<32} {'right':>7} {'correct':>8} {'covered':>8} {'asked':>8}")
+        for name, part in rows:
+            figures = f"{part['correct']:>8} {part['covered']:>8} {part['asked']:>8}"
+            print(f"{name:<32} {_per_cent(part['accuracy']):>7} {figures}")
+    if report["pairs"]:
+        print(f"\n{'word pairs, correlation x 100':<32} {'rho':>7} {'r':>8} {'covered':>8} {'asked':>8}")
+        for row in report["pairs"]:
+            name = Path(row["file"]).name
+            print(
+                f"{name:<32} {_per_cent(row['spearman']):>7} {_per_cent(row['pearson']):>8}"
+                f" {row['covered']:>8} {row['asked']:>8}"
+            )
+
+
+def _per_cent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f}"
+
+
+def _info(arguments: argparse.Namespace) -> None:
+    if arguments.vectors is None:
+        print(show_config())
+        return
+    wv = _read_vectors(arguments.vectors)
+    path = Path(arguments.vectors)
+    facts: dict[str, Any] = {
+        "file": path,
+        "format": f"{_ENDINGS[path.suffix]}, {path.stat().st_size:,} bytes",
+        "words": f"{len(wv):,}",
+        "dimensions": wv.vector_size,
+        "first words": " ".join(wv.index_to_key[:10]),
+    }
+    if path.suffix == ".safetensors":
+        _, metadata = model_file.read(path, ())
+        facts["kind"] = "model" if metadata["kind"] == "word2vec" else "vectors only"
+        if "settings" in metadata:
+            facts |= {
+                name: "-" if value is None else value
+                for name, value in json.loads(metadata["settings"]).items()
+            }
+    for name, fact in facts.items():
+        print(f"{name + ':':<16} {fact}")
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    _format_of(arguments.output)
+    _check_output(arguments.output, [])
+    settings = settings_from(arguments)
+    _untrained_model(settings)
+    result = demo.run(settings)
+    _save(result.model, arguments.output)
+    file = shlex.quote(arguments.output)
+    print(
+        f"\nSaved to {Path(arguments.output).resolve()}. Try:\n"
+        f"    fastw2v similar {file} paris\n"
+        f"    fastw2v analogy {file} paris france rome"
+    )
+
+
+_COMMANDS = {
+    "train": _train,
+    "similar": _similar,
+    "analogy": _analogy,
+    "evaluate": _evaluate,
+    "info": _info,
+    "demo": _demo,
+}

@@ -1,0 +1,207 @@
+"""The options of the command line, the default settings of ``fastw2v train``, and how one becomes the other.
+
+`BEST_SETTINGS` is the one place for the defaults; the help texts are made from it. Values are checked by
+`Word2Vec`, not here: this file only makes numbers of strings, and speaks of ``--size`` where the library says
+``vector_size``. Only cli.py uses it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Collection, Mapping
+from typing import Any, NoReturn
+
+from fastw2v._version import __version__
+
+# The best that was measured for each model on 17 M words of Wikipedia. What is not named is as in `Word2Vec`.
+_COMMON = {"vector_size": 100, "window": 5, "epochs": 5, "min_count": 5, "min_alpha": 0.0001}
+BEST_SETTINGS: Mapping[tuple[str, str], Mapping[str, Any]] = {
+    ("sg", "ns"): {**_COMMON, "alpha": 0.05, "sample": 1e-4, "negative": 10},
+    ("sg", "hs"): {**_COMMON, "alpha": 0.025, "sample": 1e-3},
+    ("cbow", "ns"): {**_COMMON, "alpha": 0.05, "sample": 1e-4, "negative": 5},
+    ("cbow", "hs"): {**_COMMON, "alpha": 0.05, "sample": 1e-3},
+}
+
+
+class UsageError(Exception):
+    """The command was asked for something that can never work; exit status 2."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse whose errors are one line, not the usage and a line."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, allow_abbrev=False, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def _byte_count(text: str) -> int:
+    """Bytes from ``500M``, ``2G``, ``1.5GB``, ``4096``: powers of 1024."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?", text, re.IGNORECASE)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 500M or 2G")
+    return int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
+
+
+# Option, its argument of `Word2Vec`, type, help.
+_OPTIONS: tuple[tuple[str, str, Any, str], ...] = (
+    ("--size", "vector_size", int, "dimensions of the vectors"),
+    ("--window", "window", int, "most words between a word and a word of its context"),
+    ("--negative", "negative", int, "noise words per prediction, with --loss ns"),
+    ("--epochs", "epochs", int, "passes over the corpus"),
+    ("--alpha", "alpha", float, "learning rate at the start"),
+    ("--min-alpha", "min_alpha", float, "learning rate at the end"),
+    ("--sample", "sample", float, "thin out words more frequent than this share of the corpus; 0: none"),
+    ("--min-count", "min_count", int, "leave out words that occur less often"),
+    ("--max-vocab", "max_final_vocab", int, "keep only so many words, the most frequent ones"),
+    ("--ns-exponent", "ns_exponent", float, "draw noise words in proportion to count ** EXPONENT"),
+    ("--cbow-update", "cbow_update", str, "step of context words in CBOW: word2vec or exact"),
+    ("--threads", "workers", int, "default: all cores that this process may use"),
+    ("--seed", "seed", int, "of all random numbers; with --threads 1 it decides every byte"),
+    (
+        "--memory-budget",
+        "memory_budget",
+        _byte_count,
+        "for the encoded corpus, such as 2G; what exceeds it goes to disk",
+    ),
+)
+# The demo's corpus is small: CBOW, which takes fewer steps in an epoch, needs more epochs than on Wikipedia.
+_DEMO_SETTINGS: Mapping[tuple[str, str], Mapping[str, Any]] = {("cbow", "ns"): {"epochs": 10}}
+_DEMO_OPTIONS = ("--size", "--window", "--negative", "--epochs", "--alpha", "--sample", "--threads", "--seed")
+
+
+def settings_from(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return arguments for `Word2Vec`: the best for this model and loss, and on top what the user said."""
+    given = vars(arguments)
+    chosen = arguments.model, arguments.loss
+    settings = dict(BEST_SETTINGS[chosen])
+    if arguments.command == "demo":
+        settings |= _DEMO_SETTINGS.get(chosen, {})
+    settings |= {name: given[name] for _, name, _, _ in _OPTIONS if given.get(name) is not None}
+    settings |= {"sg": int(arguments.model == "sg"), "loss": arguments.loss}
+    if given.get("no_share_noise"):
+        settings["share_noise"] = False
+    settings["progress"] = False if arguments.quiet else None
+    return settings
+
+
+def in_options(message: str) -> str:
+    """Return a message of the library with its arguments' names replaced by the options that set them."""
+    for option, name, _, _ in _OPTIONS:
+        if name != option.removeprefix("--"):
+            message = re.sub(rf"\b{name}\b", option, message)
+    return message
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser; the command's name is in ``command`` of what it parses."""
+    parser = _Parser(prog="fastw2v", description="Train word vectors from plain text, and query them.")
+    parser.add_argument("--version", action="version", version=f"fastw2v {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    train = commands.add_parser("train", help="train vectors on text")
+    train.add_argument(
+        "corpus",
+        nargs="+",
+        metavar="CORPUS",
+        help="text, one sentence a line: files (also .gz, .bz2, .xz, .zst), folders, globs, or - for stdin",
+    )
+    train.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="file to write: .bin, .txt, .vec or .safetensors"
+    )
+    _add_model_options(train, [option for option, _, _, _ in _OPTIONS])
+    train.add_argument("-q", "--quiet", action="store_true", help="no progress bars, no report")
+    train.add_argument("--no-share-noise", action="store_true", help="draw noise words for each pair: slower")
+    train.add_argument("--json", action="store_true", help="report in one line of JSON")
+
+    similar = commands.add_parser("similar", help="list the nearest neighbours of words")
+    _add_vectors(similar)
+    similar.add_argument("word", nargs="+", metavar="WORD", help="each gets a list of its own")
+    _add_number(similar, 10)
+
+    analogy = commands.add_parser("analogy", help="answer: A is to B as C is to ?")
+    _add_vectors(analogy)
+    for name in ("a", "b", "c"):
+        analogy.add_argument(name, metavar=name.upper())
+    _add_number(analogy, 5)
+
+    evaluate = commands.add_parser("evaluate", help="score vectors on analogies and on pairs rated by people")
+    _add_vectors(evaluate)
+    evaluate.add_argument(
+        "--analogies", metavar="FILE", help="questions in the format of questions-words.txt"
+    )
+    evaluate.add_argument(
+        "--pairs", nargs="+", action="extend", default=[], metavar="FILE", help="lines of word, word, score"
+    )
+    evaluate.add_argument(
+        "--restrict",
+        type=_positive,
+        metavar="N",
+        help="use the N first (most frequent) words only; default all",
+    )
+    evaluate.add_argument("--json", action="store_true", help="report in one line of JSON")
+
+    info = commands.add_parser("info", help="tell about this installation, or what a file of vectors holds")
+    info.add_argument("vectors", nargs="?", metavar="VECTORS", help="file of vectors")
+
+    show = commands.add_parser(
+        "demo", help="train on a generated corpus and show what was learnt: needs no data"
+    )
+    show.add_argument(
+        "-o", "--output", default="fastw2v-demo.safetensors", metavar="OUT", help="default %(default)s"
+    )
+    _add_model_options(show, _DEMO_OPTIONS)
+    show.add_argument("-q", "--quiet", action="store_true", help="no progress bars")
+    return parser
+
+
+def _add_model_options(parser: argparse.ArgumentParser, options: Collection[str]) -> None:
+    parser.add_argument("--model", choices=("sg", "cbow"), default="sg", help="skip-gram (default) or CBOW")
+    parser.add_argument(
+        "--loss",
+        choices=("ns", "hs"),
+        default="ns",
+        help="negative sampling (default) or hierarchical softmax",
+    )
+    for option, name, kind, text in _OPTIONS:
+        if option in options:
+            # The default None tells what the user left out from what they said; see `settings_from`.
+            metavar = option.removeprefix("--").rpartition("-")[2].upper()
+            parser.add_argument(option, dest=name, type=kind, metavar=metavar, help=text + _defaults_of(name))
+
+
+def _defaults_of(name: str) -> str:
+    """What the best settings say about an argument, for its help; empty if they say nothing."""
+    values = {models: settings[name] for models, settings in BEST_SETTINGS.items() if name in settings}
+    if not values:
+        return ""
+    if len(set(values.values())) == 1:
+        return f" (default {next(iter(values.values()))})"
+    return " (default " + ", ".join(f"{'/'.join(models)} {value}" for models, value in values.items()) + ")"
+
+
+def _add_vectors(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "vectors", metavar="VECTORS", help="file of vectors: .bin, .txt, .vec or .safetensors"
+    )
+
+
+def _add_number(parser: argparse.ArgumentParser, default: int) -> None:
+    parser.add_argument(
+        "-n",
+        dest="number",
+        type=_positive,
+        default=default,
+        metavar="N",
+        help="words to list (default %(default)s)",
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number

@@ -1,0 +1,320 @@
+"""How good vectors are: analogy questions and word pairs scored by people.
+
+Analogies a : b :: c : ? are answered by 3CosAdd (Mikolov, Yih and Zweig 2013, section 4), the word with the
+largest cosine to b - a + c (unit vectors), the three question words excluded; pairs are judged by the rank
+correlation of their cosines with the scores. Words are compared in lower case; the first (most frequent) of
+several spellings counts. Questions with an unknown word are not scored, but counted.
+
+`KeyedVectors` and the command line call this. It needs words and a matrix, no more. All questions go through
+one sweep over the vocabulary, in tiles of sgemm: memory beyond the matrix is some 40 MB, and the matrix is
+never normalised as a whole.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastw2v.question_files import read_pairs, read_questions
+
+# 32 MB of scores at a time: smaller products make the threads of BLAS wait for each other too often.
+_QUESTIONS_PER_TILE = 2048
+_WORDS_PER_TILE = 4096
+# Norms below this are taken for zero vectors, which have no direction: they are similar to nothing.
+_MIN_NORM = np.float32(1e-12)
+
+
+@dataclass(frozen=True)
+class AnalogyScore:
+    """Which analogy questions were answered right.
+
+    Attributes
+    ----------
+    sections : list of str
+        The names of the sections of the file, in its order.
+    questions : list of tuple of (str, str, str, str)
+        Every question asked, as spelled in the file.
+    section_of : numpy.ndarray of int64, shape [number of questions]
+        The section each question belongs to, as a place in `sections`.
+    covered : numpy.ndarray of bool, shape [number of questions]
+        All four words are in the vocabulary.
+    correct : numpy.ndarray of bool, shape [number of questions]
+        Covered, and answered right.
+    """
+
+    sections: list[str]
+    questions: list[tuple[str, str, str, str]]
+    section_of: np.ndarray
+    covered: np.ndarray
+    correct: np.ndarray
+
+    @property
+    def n_asked(self) -> int:
+        """Number of questions in the file."""
+        return len(self.questions)
+
+    @property
+    def n_covered(self) -> int:
+        """Number of questions that could be scored."""
+        return int(self.covered.sum())
+
+    @property
+    def n_correct(self) -> int:
+        """Number of questions answered right."""
+        return int(self.correct.sum())
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers among the covered questions, 0 to 1; NaN if none is covered."""
+        return self._share(np.ones(self.n_asked, bool))
+
+    @property
+    def semantic(self) -> float:
+        """`accuracy` of the sections that are not syntactic."""
+        return self._share(~self._syntactic())
+
+    @property
+    def syntactic(self) -> float:
+        """`accuracy` of the sections whose name starts with "gram", as in Google's file."""
+        return self._share(self._syntactic())
+
+    def section_accuracy(self, section: int) -> float:
+        """`accuracy` of one section, given as its place in `sections`."""
+        return self._share(self.section_of == section)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all figures as plain numbers, ready for JSON; accuracy is None where nothing is covered."""
+
+        def part(mask: np.ndarray) -> dict[str, Any]:
+            n_covered = int(self.covered[mask].sum())
+            return {
+                "accuracy": self._share(mask) if n_covered else None,
+                "correct": int(self.correct[mask].sum()),
+                "covered": n_covered,
+                "asked": int(mask.sum()),
+            }
+
+        return {
+            "total": part(np.ones(self.n_asked, bool)),
+            "semantic": part(~self._syntactic()),
+            "syntactic": part(self._syntactic()),
+            "sections": {name: part(self.section_of == place) for place, name in enumerate(self.sections)},
+        }
+
+    def _syntactic(self) -> np.ndarray:
+        names = np.array([name.startswith("gram") for name in self.sections], dtype=bool)
+        return names[self.section_of] if len(names) else np.zeros(self.n_asked, bool)
+
+    def _share(self, mask: np.ndarray) -> float:
+        n_covered = int(self.covered[mask].sum())
+        return int(self.correct[mask].sum()) / n_covered if n_covered else float("nan")
+
+
+@dataclass(frozen=True)
+class PairScore:
+    """How cosines agree with people's scores of word pairs.
+
+    Attributes
+    ----------
+    pearson, spearman : tuple of (float, float)
+        Coefficient of correlation (-1 to 1) and two-sided p-value, as SciPy returns them.
+    n_asked, n_covered : int
+        Pairs in the file, and pairs with both words in the vocabulary.
+    """
+
+    pearson: Any
+    spearman: Any
+    n_asked: int
+    n_covered: int
+
+    @property
+    def oov_ratio(self) -> float:
+        """Share of pairs with a word that is not in the vocabulary, in per cent."""
+        return 100.0 * (self.n_asked - self.n_covered) / self.n_asked
+
+
+def score_analogies(
+    words: Sequence[str],
+    vectors: np.ndarray,
+    path: str | os.PathLike[str],
+    *,
+    restrict_vocab: int | None = None,
+    case_insensitive: bool = True,
+) -> AnalogyScore:
+    """Answer the analogy questions of a file.
+
+    Parameters
+    ----------
+    words : sequence of str
+        V words, by frequency.
+    vectors : numpy.ndarray, shape [V, D]
+        Their vectors, of any length; rows may be padded.
+    path : str or os.PathLike
+        UTF-8 text: lines ``: section`` and lines of four words.
+    restrict_vocab : int, optional
+        Use the first so many words only, for questions and answers alike. Default all.
+    case_insensitive : bool, default True
+        Compare in lower case.
+
+    Returns
+    -------
+    AnalogyScore
+
+    Raises
+    ------
+    OSError
+        The file is missing or unreadable.
+    ValueError
+        A line of the file is neither of both, or a question comes before the first section (the message has
+        the line), or a vector is not finite.
+    """
+    sections, questions, section_of = read_questions(path)
+    words, vectors = words[: restrict_vocab or None], vectors[: restrict_vocab or None]
+    row_of = _row_of(words, case_insensitive)
+    rows = _find_rows(questions, row_of, case_insensitive).reshape(-1, 4)
+    covered: np.ndarray = np.all(rows >= 0, axis=1)
+    correct = np.zeros(len(questions), bool)
+    asked = rows[covered]
+    correct[covered] = answer_analogies(vectors, asked[:, :3]) == asked[:, 3]
+    return AnalogyScore(sections, questions, section_of, covered, correct)
+
+
+def answer_analogies(vectors: np.ndarray, questions: np.ndarray) -> np.ndarray:
+    """Return for each question a : b :: c : ? the row nearest to b - a + c by cosine, other than a, b and c.
+
+    Parameters
+    ----------
+    vectors : numpy.ndarray, shape [V, D]
+        Vectors of any length; computed in float32.
+    questions : numpy.ndarray of int64, shape [n, 3]
+        The rows of a, b and c.
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape [n]
+        Of equal cosines the first row wins. -1 where there is no row left to answer with.
+
+    Raises
+    ------
+    ValueError
+        A vector is not finite.
+    """
+    norms = _norms(vectors)
+    a, b, c = (_unit_rows(vectors, norms, questions[:, place]) for place in range(3))
+    targets = b - a + c
+    n_questions = len(targets)
+    best_row = np.full(n_questions, -1, np.int64)
+    best_score = np.full(n_questions, -np.inf, np.float32)
+    buffer = np.empty((min(n_questions, _QUESTIONS_PER_TILE), min(len(vectors), _WORDS_PER_TILE)), np.float32)
+    for first_word in range(0, len(vectors), _WORDS_PER_TILE):
+        tile = _unit_rows(vectors, norms, slice(first_word, first_word + _WORDS_PER_TILE))
+        for first in range(0, n_questions, _QUESTIONS_PER_TILE):
+            part = slice(first, first + _QUESTIONS_PER_TILE)
+            scores = buffer[: len(targets[part]), : len(tile)]
+            np.matmul(targets[part], tile.T, out=scores)
+            excluded = questions[part] - first_word
+            question, place = np.nonzero((excluded >= 0) & (excluded < len(tile)))
+            scores[question, excluded[question, place]] = -np.inf
+            nearest = scores.argmax(axis=1)
+            score = scores[np.arange(len(scores)), nearest]
+            better = score > best_score[part]
+            best_row[part][better] = nearest[better] + first_word
+            best_score[part][better] = score[better]
+    return best_row
+
+
+def score_pairs(
+    words: Sequence[str],
+    vectors: np.ndarray,
+    path: str | os.PathLike[str],
+    *,
+    delimiter: str | None = None,
+    encoding: str = "utf-8",
+    restrict_vocab: int | None = None,
+    case_insensitive: bool = True,
+    dummy_for_unknown: bool = False,
+) -> PairScore:
+    """Correlate cosines with people's scores of word pairs.
+
+    Parameters
+    ----------
+    words, vectors, restrict_vocab, case_insensitive
+        As in `score_analogies`.
+    path : str or os.PathLike
+        Text: lines of word, word, score and perhaps more columns. Lines that start with ``#`` are comments; a
+        first line without a score holds the names of the columns.
+    delimiter : str, optional
+        Between the columns; default any white space.
+    encoding : str, default "utf-8"
+        Of the file.
+    dummy_for_unknown : bool, default False
+        Take 0 for the cosine of a pair with an unknown word instead of leaving it out.
+
+    Returns
+    -------
+    PairScore
+
+    Raises
+    ------
+    OSError
+        The file is missing or unreadable.
+    ValueError
+        A line of the file is not a pair (the message has the line), fewer than two pairs are covered, or
+        a vector is not finite.
+    """
+    from scipy import stats  # here because importing it takes longer than all the rest of the package
+
+    pairs, human = read_pairs(path, delimiter, encoding)
+    words, vectors = words[: restrict_vocab or None], vectors[: restrict_vocab or None]
+    rows = _find_rows(pairs, _row_of(words, case_insensitive), case_insensitive).reshape(-1, 2)
+    covered: np.ndarray = np.all(rows >= 0, axis=1)
+    n_covered = int(covered.sum())
+    used = np.ones(len(pairs), bool) if dummy_for_unknown else covered
+    if used.sum() < 2:
+        raise ValueError(
+            f"{os.fspath(path)}: only {n_covered} of {len(pairs)} pairs have both words in the vocabulary"
+        )
+    norms = _norms(vectors)
+    left, right = (_unit_rows(vectors, norms, rows[covered, place]) for place in range(2))
+    cosines = np.zeros(len(pairs))
+    cosines[covered] = np.einsum("ij,ij->i", left, right, dtype=np.float64)
+    scores = np.array(human)[used], cosines[used]
+    return PairScore(stats.pearsonr(*scores), stats.spearmanr(*scores), len(pairs), n_covered)
+
+
+def _row_of(words: Sequence[str], case_insensitive: bool) -> dict[str, int]:
+    """Return the first row of each word, in lower case if that is asked for."""
+    if not case_insensitive:
+        return {word: row for row, word in enumerate(words)}
+    row_of: dict[str, int] = {}
+    for row, word in enumerate(words):
+        row_of.setdefault(word.lower(), row)
+    return row_of
+
+
+def _find_rows(
+    tuples: Sequence[tuple[str, ...]], row_of: dict[str, int], case_insensitive: bool
+) -> np.ndarray:
+    """Return the row of each word of each tuple, flat; -1 where it is unknown."""
+    fold = str.lower if case_insensitive else str
+    return np.array([row_of.get(fold(word), -1) for words in tuples for word in words], dtype=np.int64)
+
+
+def _norms(vectors: np.ndarray) -> np.ndarray:
+    """Return the norm of each row, never 0, without a second matrix; ValueError if one is not finite."""
+    accumulator = np.result_type(vectors.dtype, np.float32)
+    norms: np.ndarray = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=accumulator)).astype(np.float32)
+    if not np.isfinite(norms).all():
+        row = int(np.flatnonzero(~np.isfinite(norms))[0])
+        raise ValueError(f"the vector in row {row} is not finite (NaN or infinite): nothing to evaluate")
+    np.maximum(norms, _MIN_NORM, out=norms)
+    return norms
+
+
+def _unit_rows(vectors: np.ndarray, norms: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
+    unit_rows: np.ndarray = vectors[rows].astype(np.float32, copy=False) / norms[rows, None]
+    return unit_rows

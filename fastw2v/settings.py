@@ -1,0 +1,145 @@
+"""The hyper-parameters of a model, checked once, here, with messages that say what to do.
+
+gensim's arguments are translated into ours in this file and nowhere else: `sg` becomes `model`, `hs` and `negative`
+become `loss`. Everything below the Python surface trusts a `Settings` object.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+class _Default(int):
+    """An int that remembers being a default, so that an explicit `negative=5` can be told from none."""
+
+
+DEFAULT_NEGATIVE = _Default(5)
+MAX_WORKERS = 1024  # far beyond any use; the OpenMP runtime kills the process when it cannot start a thread
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on (its affinity mask where the platform has one)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def check_int(name: str, value: Any, low: int, high: int | None = None) -> int:
+    """`value` as an int in low..high, or TypeError / ValueError naming the argument."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number, not {value!r}") from None
+    if number < low or (high is not None and number > high):
+        allowed = f"at least {low}" if high is None else f"between {low} and {high}"
+        raise ValueError(f"{name} must be {allowed}, not {number}")
+    return number
+
+
+def check_float(name: str, value: Any, low: float = -math.inf, *, above: bool = False) -> float:
+    """`value` as a finite float >= low (> low if `above`), or TypeError / ValueError naming the argument."""
+    if isinstance(value, (str, bytes)):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number, not {value!r}") from None
+    if not math.isfinite(number) or number < low or (above and number == low):
+        bound = "finite" if low == -math.inf else f"{'above' if above else 'at least'} {low:g} and finite"
+        raise ValueError(f"{name} must be {bound}, not {number}")
+    return number
+
+
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    """`value` if it is one of the choices, or ValueError that lists them."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
+    return str(value)
+
+
+def resolve_loss(loss: str | None, hs: int, negative: int) -> tuple[str, int]:
+    """Translate gensim's `hs` and `negative` and our `loss` into (loss, number of noise words).
+
+    DIFFERS: gensim trains two output layers at once for hs=1 with negative > 0, its default; here a model has one.
+    """
+    explicit = not isinstance(negative, _Default)
+    n_noise = check_int("negative", negative, 0, 1 << 20)
+    hs = check_int("hs", hs, 0, 1)
+    if loss is not None:
+        check_choice("loss", loss, ("ns", "hs"))
+        if hs and loss != "hs":
+            raise ValueError(f"hs=1 contradicts loss={loss!r}; give one of them")
+    chosen = loss or ("hs" if hs else "ns")
+    if chosen == "hs":
+        if explicit and n_noise > 0:
+            raise ValueError(
+                f"hierarchical softmax draws no noise words, but negative={n_noise}: leave negative out, or set"
+                " hs=0 for negative sampling"
+            )
+        return "hs", 0
+    if n_noise == 0:
+        raise ValueError("negative=0 leaves nothing to learn from: give negative >= 1, or hs=1")
+    return "ns", n_noise
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The checked hyper-parameters. Field names are gensim's where it has them; `Word2Vec` documents them."""
+
+    vector_size: int
+    alpha: float
+    min_alpha: float
+    window: int
+    min_count: int
+    max_final_vocab: int | None
+    sample: float
+    seed: int
+    workers: int
+    model: str
+    loss: str
+    negative: int
+    ns_exponent: float
+    cbow_mean: int
+    cbow_update: str
+    shrink_windows: bool
+    share_noise: bool
+    epochs: int
+
+    @classmethod
+    def from_arguments(cls, arguments: dict[str, Any]) -> Settings:
+        """Check the constructor's arguments of `Word2Vec`, given by name."""
+        given = dict(arguments)
+        loss, negative = resolve_loss(given["loss"], given["hs"], given["negative"])
+        alpha = check_float("alpha", given["alpha"], 0.0, above=True)
+        min_alpha = check_float("min_alpha", given["min_alpha"], 0.0)
+        if min_alpha > alpha:
+            raise ValueError(f"min_alpha ({min_alpha:g}) must not exceed alpha ({alpha:g})")
+        workers, most = given["workers"], given["max_final_vocab"]
+        return cls(
+            vector_size=check_int("vector_size", given["vector_size"], 1, 1 << 20),
+            alpha=alpha,
+            min_alpha=min_alpha,
+            window=check_int("window", given["window"], 1, 1 << 20),
+            min_count=check_int("min_count", given["min_count"], 0),
+            max_final_vocab=None if most is None else check_int("max_final_vocab", most, 1),
+            sample=check_float("sample", given["sample"], 0.0),
+            seed=check_int("seed", given["seed"], -(1 << 63), (1 << 64) - 1),
+            workers=min(usable_cores(), MAX_WORKERS) if workers is None else check_int("workers", workers, 1, MAX_WORKERS),
+            model="sg" if check_int("sg", given["sg"], 0, 1) else "cbow",
+            loss=loss,
+            negative=negative,
+            ns_exponent=check_float("ns_exponent", given["ns_exponent"]),
+            cbow_mean=check_int("cbow_mean", given["cbow_mean"], 0, 1),
+            cbow_update=check_choice("cbow_update", given["cbow_update"], ("word2vec", "exact")),
+            shrink_windows=bool(check_int("shrink_windows", given["shrink_windows"], 0, 1)),
+            share_noise=bool(check_int("share_noise", given["share_noise"], 0, 1)),
+            epochs=check_int("epochs", given["epochs"], 1),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name, ready for JSON."""
+        return asdict(self)

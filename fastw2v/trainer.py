@@ -1,0 +1,161 @@
+"""Runs epochs: turns settings and counts into the tables and numbers of a C plan, and watches while C works.
+
+The epoch runs in a thread of its own without the GIL; the calling thread polls its counters, moves the progress bar
+and stops it on Ctrl-C. Word2Vec calls this; nothing here knows about words or files.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastw2v import _train
+from fastw2v.corpus import EncodedCorpus
+from fastw2v.errors import DivergedError
+from fastw2v.progress import Progress
+from fastw2v.settings import Settings
+
+POLL_SECONDS = 0.1
+# Most inputs of one tile. More in one go is faster but sums steps computed from the same, older rows (measured:
+# bench/NOTES.md). The nodes near a Huffman root are in every path and suffer most.
+TILE_INPUTS = {"ns": 10, "hs": 2}
+# Rows of which each thread keeps a copy; at most 1 row in 256 of the vocabulary is "frequent" (see src_c/rows.h).
+MOST_HOT_ROWS = 256
+VOCABULARY_PER_HOT_ROW = 256
+
+
+def keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.float64]:
+    """Probability of keeping a token of each word, [V] (Mikolov et al., NIPS 2013, as word2vec.c computes it).
+
+    `sample` is the frequency above which words are thinned out; as in gensim, a value >= 1 is a count instead.
+    """
+    if sample == 0:
+        return np.ones(len(counts))
+    threshold = sample * counts.sum() if sample < 1 else math.floor(sample * (3 + math.sqrt(5)) / 2)
+    ratio = threshold / counts
+    return np.minimum(1.0, np.sqrt(ratio) + ratio)
+
+
+def noise_weights(counts: NDArray[np.int64], exponent: float) -> NDArray[np.float64]:
+    """counts ** exponent up to a constant factor, for any exponent without overflow, [V]."""
+    logs = exponent * np.log(np.maximum(counts, 1))
+    return np.exp(logs - logs.max())
+
+
+def _thresholds(probabilities: NDArray[np.float64]) -> NDArray[np.uint32] | None:
+    """Probabilities for comparison with 32 random bits; None when every token is kept."""
+    if (probabilities >= 1).all():
+        return None
+    return np.minimum(probabilities * 2.0**32, 2.0**32 - 1).astype(np.uint32)
+
+
+def make_plan(
+    settings: Settings,
+    counts: NDArray[np.int64],
+    in_vecs: NDArray[np.float32],
+    out_vecs: NDArray[np.float32],
+    n_tokens: int,
+    *,
+    core: Any = _train,
+) -> Any:
+    """The C plan for training these matrices; `core` is `_train`, or its double-precision twin in tests."""
+    tables: dict[str, Any] = {}
+    if settings.loss == "ns":
+        tables["noise"] = core.alias_build(noise_weights(counts, settings.ns_exponent))
+    else:
+        tables["tree"] = core.tree_build(counts)
+    # DIFFERS from the exact gradient, on purpose: word2vec.c and gensim add the hidden vector's step undivided
+    # to each context row of a mean, and gensim divides it for a sum. "exact" is the other way round in both cases.
+    undivided = bool(settings.cbow_mean) == (settings.cbow_update == "word2vec")
+    n_hot = min(MOST_HOT_ROWS, len(counts) // VOCABULARY_PER_HOT_ROW) if settings.workers > 1 else 0
+    return core.Plan(
+        model=settings.model,
+        loss=settings.loss,
+        in_vecs=in_vecs,
+        out_vecs=out_vecs,
+        keep_prob=_thresholds(keep_probabilities(counts, settings.sample)),
+        window=settings.window,
+        n_noise=settings.negative,
+        shrink_windows=settings.shrink_windows,
+        share_noise=settings.share_noise,
+        tile_inputs=min(TILE_INPUTS[settings.loss], 2 * settings.window),
+        hidden_scale=0.0 if settings.cbow_mean else 1.0,
+        context_scale=1.0 if undivided else 0.0,
+        n_tokens=n_tokens,
+        seed=settings.seed % 2**64,
+        n_threads=settings.workers,
+        n_hot_in=n_hot,
+        n_hot_out=n_hot,
+        **tables,
+    )
+
+
+def run_epochs(
+    plan: Any,
+    corpus: EncodedCorpus,
+    *,
+    first_epoch: int,
+    n_epochs: int,
+    alphas: tuple[float, float],
+    history: list[dict[str, float]],
+    progress: bool | None = None,
+) -> None:
+    """Train `n_epochs` epochs with the learning rate falling linearly over all of them, appending to `history`.
+
+    Raises
+    ------
+    DivergedError
+        A loss became NaN or infinite.
+    KeyboardInterrupt
+        Ctrl-C; the matrices hold what was learnt until then.
+    """
+    start, end = alphas
+    with (
+        ThreadPoolExecutor(1, thread_name_prefix="fastw2v") as executor,
+        Progress(corpus.n_tokens * n_epochs, "training", "words", progress) as bar,
+    ):
+        for done in range(n_epochs):
+            epoch = first_epoch + done
+            lr_start, lr_end = (start + (end - start) * (done + part) / n_epochs for part in (0, 1))
+            counters = _train.Progress()
+            began = time.perf_counter()
+            future = executor.submit(
+                plan.train_epoch, corpus.ids, counters, epoch=epoch, lr_start=lr_start, lr_end=lr_end
+            )
+            try:
+                _watch(future, counters, bar, done * corpus.n_tokens)
+            except _train.Diverged:
+                raise DivergedError(
+                    f"training diverged in epoch {epoch + 1}: the loss is no longer finite and the vectors are"
+                    f" unusable; train again with a smaller alpha (it was {start:g})"
+                ) from None
+            seconds = time.perf_counter() - began
+            history.append(
+                {
+                    "epoch": epoch + 1,
+                    "loss": counters.loss / max(1, counters.n_predictions),
+                    "predictions": counters.n_predictions,
+                    "alpha": lr_end,
+                    "seconds": seconds,
+                    "words_per_second": corpus.n_tokens / max(seconds, 1e-9),
+                }
+            )
+
+
+def _watch(future: Future[None], counters: Any, bar: Progress, tokens_before: int) -> None:
+    """Wait for the epoch, showing how far it is; any exception here (Ctrl-C above all) stops it first."""
+    try:
+        while not wait([future], timeout=POLL_SECONDS).done:
+            shown = {"loss": f"{counters.loss / counters.n_predictions:.4f}"} if counters.n_predictions else {}
+            bar.advance_to(tokens_before + counters.tokens_done, **shown)
+        future.result()
+        bar.advance_to(tokens_before + counters.tokens_done)
+    except BaseException:
+        counters.stop()
+        wait([future])
+        raise

@@ -1,0 +1,424 @@
+"""`Word2Vec`: gensim 4's interface over the C trainer.
+
+It keeps a model's parts together (settings, vocabulary, the two matrices, the encoded corpus) and decides which corpus
+is trained on. Checking values is settings.py's work, reading text corpus.py's, running epochs trainer.py's, and
+looking at vectors keyedvectors.py's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastw2v import _train, model_file
+from fastw2v._version import __version__
+from fastw2v.corpus import Corpus, EncodedCorpus, build_vocabulary, encode
+from fastw2v.keyedvectors import KeyedVectors
+from fastw2v.settings import DEFAULT_NEGATIVE, Settings, check_float, check_int
+from fastw2v.trainer import make_plan, run_epochs
+from fastw2v.vocabulary import Vocabulary
+
+Path = str | os.PathLike[str]
+Sentences = Iterable[Sequence[str]]
+TrimRule = Callable[[str, int, int], int]
+
+
+def _setting(name: str, doc: str) -> Any:
+    return property(lambda self: getattr(self.settings, name), doc=doc)
+
+
+class Word2Vec:
+    """Word vectors by skip-gram or CBOW (Mikolov et al., 2013) with negative sampling or hierarchical softmax.
+
+    Arguments, names and defaults are gensim 4's, but for `workers`; what stands behind the star is ours. Given
+    `sentences` or `corpus_file`, the model is trained at once; without, call `build_vocab` and `train`.
+
+    Parameters
+    ----------
+    sentences : iterable of list of str, optional
+        Token lists. An iterator that can be read only once will do: it is encoded once and kept.
+    corpus_file : path, list of paths, folder or glob pattern, optional
+        Text, one sentence a line, words separated by white space; plain, .gz, .bz2, .xz or .zst.
+    vector_size : int, default 100
+        Dimensions D of the vectors.
+    alpha, min_alpha : float, default 0.025 and 0.0001
+        Learning rate at the start and at the end; linear between them, by tokens done.
+    window : int, default 5
+        Most words W between a centre and a context word.
+    min_count : int, default 5
+        Leave out words that occur less often.
+    max_vocab_size : None
+        DIFFERS: refused. gensim prunes while it counts, which makes counts inexact; use `max_final_vocab`.
+    sample : float, default 1e-3
+        Thin out words more frequent than this fraction of the corpus (0: none; >= 1: a count, as in gensim).
+    seed : int, default 1
+        Of all random numbers. With ``workers=1`` the same seed gives the same bytes.
+    workers : int, optional
+        Threads. DIFFERS: default all cores that this process may use; gensim's is 3.
+    sg : {0, 1}, default 0
+        1 for skip-gram, 0 for CBOW.
+    hs : {0, 1}, default 0
+        1 for hierarchical softmax. DIFFERS: gensim then trains negative sampling too unless ``negative=0``.
+    negative : int, default 5
+        Noise words K per prediction. More than 0 together with ``hs=1`` is refused.
+    ns_exponent : float, default 0.75
+        Noise words are drawn in proportion to count ** ns_exponent (any real number; 0 is uniform).
+    cbow_mean : {0, 1}, default 1
+        CBOW's hidden vector is the mean (1) or the sum (0) of the context vectors.
+    epochs : int, default 5
+        Passes over the corpus.
+    trim_rule : callable, optional
+        ``trim_rule(word, count, min_count)`` returns 0 (as `min_count` says), 1 (discard) or 2 (keep).
+    max_final_vocab : int, optional
+        Keep only this many words, the most frequent ones. DIFFERS: exact; gensim may keep fewer.
+    shrink_windows : bool, default True
+        Draw each window's reach from 1..W, as word2vec does, instead of taking W.
+    compute_loss, hashfxn, batch_words, comment
+        For gensim's sake. The loss is always in `history`; the others have nothing to do here.
+    null_word, sorted_vocab, callbacks
+        Only gensim's defaults (0, 1, none) are supported; anything else is refused.
+    loss : {"ns", "hs"}, optional
+        The output layer by name, instead of `hs` and `negative`.
+    share_noise : bool, default True
+        One draw of noise words serves the whole window (Ji, Satish, Li & Dubey, 2016: "pWord2Vec"), which is
+        much faster. False draws them for each pair, as word2vec does.
+    cbow_update : {"word2vec", "exact"}, default "word2vec"
+        What a context row gets of the hidden vector's step: what word2vec.c and gensim add, or the true gradient, which
+        wants a larger `alpha`.
+    memory_budget : int, optional
+        Bytes of memory that token ids may take; beyond, they go to a memory-mapped temporary file. Default: a
+        quarter of the machine's memory.
+    progress : bool, optional
+        Show progress bars; default only on a terminal.
+
+    Attributes
+    ----------
+    wv : KeyedVectors
+        The word vectors. They share memory with the model.
+    history : list of dict
+        For each epoch: ``epoch``, ``loss`` (mean per prediction, natural logarithm), ``predictions``, ``alpha``
+        (at the end), ``seconds`` and ``words_per_second`` (of the vocabulary).
+    corpus_count, corpus_total_words : int
+        Sentences and words of the corpus that the vocabulary was built from, rare words included.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument of the wrong type, out of range, or in contradiction to another.
+    EmptyVocabularyError
+        No word reaches `min_count`.
+    DivergedError
+        Numbers became infinite while training; use a smaller `alpha`.
+
+    Examples
+    --------
+    >>> model = Word2Vec([["you", "say", "goodbye"], ["i", "say", "hello"]], min_count=1, vector_size=8)
+    >>> model.wv.index_to_key
+    ['say', 'goodbye', 'hello', 'i', 'you']
+    """
+
+    def __init__(
+        self,
+        sentences: Sentences | None = None,
+        corpus_file: Any = None,
+        vector_size: int = 100,
+        alpha: float = 0.025,
+        window: int = 5,
+        min_count: int = 5,
+        max_vocab_size: None = None,
+        sample: float = 1e-3,
+        seed: int = 1,
+        workers: int | None = None,
+        min_alpha: float = 0.0001,
+        sg: int = 0,
+        hs: int = 0,
+        negative: int = DEFAULT_NEGATIVE,
+        ns_exponent: float = 0.75,
+        cbow_mean: int = 1,
+        hashfxn: Any = None,
+        epochs: int = 5,
+        null_word: int = 0,
+        trim_rule: TrimRule | None = None,
+        sorted_vocab: int = 1,
+        batch_words: int = 10000,
+        compute_loss: bool = False,
+        callbacks: Iterable[Any] = (),
+        comment: str | None = None,
+        max_final_vocab: int | None = None,
+        shrink_windows: bool = True,
+        *,
+        loss: str | None = None,
+        share_noise: bool = True,
+        cbow_update: str = "word2vec",
+        memory_budget: int | None = None,
+        progress: bool | None = None,
+    ) -> None:
+        _refuse_unsupported(max_vocab_size, null_word, sorted_vocab, callbacks)
+        self.settings = Settings.from_arguments(locals())
+        self.memory_budget = None if memory_budget is None else check_int("memory_budget", memory_budget, 0)
+        self.progress = progress
+        self.trim_rule = trim_rule
+        self.history: list[dict[str, float]] = []
+        self.epochs_done = 0
+        self.corpus_count = self.corpus_total_words = 0
+        self.wv = KeyedVectors(self.settings.vector_size)
+        self._vocabulary: Vocabulary | None = None
+        self._corpus: tuple[Corpus, EncodedCorpus] | None = None  # the last one encoded, and what it was made from
+        self._in_vecs: NDArray[np.float32]
+        self._out_vecs: NDArray[np.float32]
+        if sentences is not None or corpus_file is not None:
+            self._build(Corpus.open(sentences, corpus_file), trim_rule)
+            assert self._corpus is not None
+            self._train_on(self._corpus[1], self.settings.epochs, self.settings.alpha, self.settings.min_alpha)
+
+    vector_size: int = _setting("vector_size", "Dimensions of the vectors.")
+    window: int = _setting("window", "Most words between a centre and a context word.")
+    workers: int = _setting("workers", "Threads used for training.")
+    epochs: int = _setting("epochs", "Passes over the corpus.")
+    alpha: float = _setting("alpha", "Learning rate at the start.")
+    min_alpha: float = _setting("min_alpha", "Learning rate at the end.")
+    min_count: int = _setting("min_count", "Words less frequent were left out.")
+    sample: float = _setting("sample", "Frequency above which words are thinned out.")
+    seed: int = _setting("seed", "Of the random numbers.")
+    negative: int = _setting("negative", "Noise words per prediction; 0 for hierarchical softmax.")
+    ns_exponent: float = _setting("ns_exponent", "Noise is drawn in proportion to count ** ns_exponent.")
+    cbow_mean: int = _setting("cbow_mean", "1 if CBOW's hidden vector is a mean, 0 if a sum.")
+    shrink_windows: bool = _setting("shrink_windows", "Whether each window's reach is drawn.")
+    loss: str = _setting("loss", "The output layer, 'ns' or 'hs'.")
+
+    @property
+    def sg(self) -> int:
+        """1 for skip-gram, 0 for CBOW."""
+        return int(self.settings.model == "sg")
+
+    @property
+    def hs(self) -> int:
+        """1 for hierarchical softmax."""
+        return int(self.settings.loss == "hs")
+
+    def __repr__(self) -> str:
+        s = self.settings
+        return f"Word2Vec<{s.model}, {s.loss}, vocab={len(self.wv)}, vector_size={s.vector_size}, alpha={s.alpha:g}>"
+
+    def build_vocab(
+        self,
+        corpus_iterable: Sentences | None = None,
+        corpus_file: Any = None,
+        update: bool = False,
+        progress_per: int = 10000,
+        keep_raw_vocab: bool = False,
+        trim_rule: TrimRule | None = None,
+    ) -> None:
+        """Count the words of a corpus, encode it, and start the vectors.
+
+        Parameters
+        ----------
+        corpus_iterable, corpus_file
+            As `sentences` and `corpus_file` of the class; exactly one of them.
+        update : bool, default False
+            Adding words to a vocabulary is not supported yet.
+        trim_rule : callable, optional
+            Instead of the model's.
+        progress_per, keep_raw_vocab
+            For gensim's sake; without effect.
+        """
+        if update:
+            raise NotImplementedError("build_vocab(update=True) is not supported yet: build a new model on all the text")
+        self._build(Corpus.open(corpus_iterable, corpus_file), trim_rule or self.trim_rule)
+
+    def train(
+        self,
+        corpus_iterable: Sentences | None = None,
+        corpus_file: Any = None,
+        total_examples: int | None = None,
+        total_words: int | None = None,
+        epochs: int | None = None,
+        start_alpha: float | None = None,
+        end_alpha: float | None = None,
+        word_count: int = 0,
+        queue_factor: int = 2,
+        report_delay: float = 1.0,
+        compute_loss: bool | None = None,
+        callbacks: Iterable[Any] = (),
+    ) -> tuple[int, int]:
+        """Train on a corpus, over and above what was learnt before.
+
+        Parameters
+        ----------
+        corpus_iterable, corpus_file
+            As `sentences` and `corpus_file` of the class; neither means the corpus of `build_vocab`. A one-shot
+            iterator or an unchanged file that was encoded already is not read again.
+        epochs : int, optional
+            Default the model's.
+        start_alpha, end_alpha : float, optional
+            Default the model's `alpha` and `min_alpha`.
+        total_examples, total_words, word_count, queue_factor, report_delay, compute_loss
+            For gensim's sake; the corpus is counted when it is encoded.
+
+        Returns
+        -------
+        tuple of int
+            Tokens trained on (of the vocabulary) and words read, both times `epochs`.
+
+        Raises
+        ------
+        RuntimeError
+            There is no vocabulary yet.
+        KeyboardInterrupt
+            Ctrl-C: training stopped within a second and the model holds what it had learnt.
+        """
+        _refuse_unsupported(None, 0, 1, callbacks)
+        if self._vocabulary is None:
+            raise RuntimeError("there is no vocabulary yet: call build_vocab first, or give the class a corpus")
+        n_epochs = self.epochs if epochs is None else check_int("epochs", epochs, 1)
+        start = self.alpha if start_alpha is None else check_float("start_alpha", start_alpha, 0.0, above=True)
+        end = self.min_alpha if end_alpha is None else check_float("end_alpha", end_alpha, 0.0)
+        corpus = self._encoded(corpus_iterable, corpus_file)
+        self._train_on(corpus, n_epochs, start, end)
+        return corpus.n_tokens * n_epochs, corpus.n_raw_words * n_epochs
+
+    def _build(self, corpus: Corpus, trim_rule: TrimRule | None) -> None:
+        vocabulary, encoded = build_vocabulary(
+            corpus,
+            min_count=self.settings.min_count,
+            max_final_vocab=self.settings.max_final_vocab,
+            trim_rule=trim_rule,
+            n_threads=self.settings.workers,
+            memory_budget=self.memory_budget,
+            progress=self.progress,
+        )
+        self.corpus_count, self.corpus_total_words = encoded.n_lines, encoded.n_raw_words
+        self._corpus = corpus, encoded
+        self.epochs_done, self.history = 0, []
+        in_vecs = _train.aligned_zeros(len(vocabulary.words), self.vector_size)
+        random = np.random.default_rng(self.seed % 2**64)
+        # word2vec.c's start: uniform in +-0.5 / D; the output layer starts at zero
+        start = random.random((len(in_vecs), self.vector_size), dtype=np.float32)
+        start -= np.float32(0.5)
+        start /= np.float32(self.vector_size)
+        in_vecs[:, : self.vector_size] = start
+        self._adopt(vocabulary, in_vecs, _train.aligned_zeros(*in_vecs.shape))
+
+    def _adopt(self, vocabulary: Vocabulary, in_vecs: NDArray[np.float32], out_vecs: NDArray[np.float32]) -> None:
+        self._vocabulary, self._in_vecs, self._out_vecs = vocabulary, in_vecs, out_vecs
+        self.wv = KeyedVectors.from_arrays(vocabulary.words, in_vecs[:, : self.vector_size], vocabulary.counts)
+
+    def _encoded(self, corpus_iterable: Sentences | None, corpus_file: Any) -> EncodedCorpus:
+        """The corpus as ids: the one at hand where it is certain to be the same, else freshly encoded."""
+        if corpus_iterable is None and corpus_file is None:
+            if self._corpus is None:
+                raise ValueError("give a corpus: the one that the vocabulary was built from is not at hand any more")
+            return self._corpus[1]
+        assert self._vocabulary is not None
+        corpus = Corpus.open(corpus_iterable, corpus_file)
+        if self._corpus is None or not corpus.is_same_as(self._corpus[0]):
+            encoded = encode(
+                corpus,
+                self._vocabulary,
+                n_threads=self.workers,
+                memory_budget=self.memory_budget,
+                progress=self.progress,
+            )
+            self._corpus = corpus, encoded
+        return self._corpus[1]
+
+    def _train_on(self, corpus: EncodedCorpus, n_epochs: int, start: float, end: float) -> None:
+        if corpus.n_tokens == 0:
+            raise ValueError("no word of the corpus is in the vocabulary: there is nothing to train on")
+        assert self._vocabulary is not None
+        plan = make_plan(self.settings, self._vocabulary.counts, self._in_vecs, self._out_vecs, corpus.n_tokens)
+        before = len(self.history)
+        try:
+            run_epochs(
+                plan,
+                corpus,
+                first_epoch=self.epochs_done,
+                n_epochs=n_epochs,
+                alphas=(start, end),
+                history=self.history,
+                progress=self.progress,
+            )
+        finally:
+            # An interrupted epoch counts: going on must not draw its random numbers again.
+            self.epochs_done += min(n_epochs, len(self.history) - before + 1)
+            self.wv.fill_norms(force=True)
+
+    def save(self, path: Path) -> None:
+        """Write the whole model to one safetensors file: vectors, output layer, vocabulary, counts, settings.
+
+        The file is replaced at once or not at all. It holds no code and can be read by other programs;
+        `KeyedVectors.load` reads the vectors alone.
+
+        Raises
+        ------
+        OSError
+            It cannot be written (disk full, no permission); an old file is intact.
+        """
+        if self._vocabulary is None:
+            raise RuntimeError("there is nothing to save yet: the model has no vocabulary")
+        tensors = {
+            "vectors": self._in_vecs[:, : self.vector_size],
+            "output_vectors": self._out_vecs[:, : self.vector_size],
+            "counts": self._vocabulary.counts,
+            **model_file.pack_words(self._vocabulary.words),
+        }
+        state = {"epochs_done": self.epochs_done, "history": self.history}
+        state |= {"corpus_count": self.corpus_count, "corpus_total_words": self.corpus_total_words}
+        metadata = {
+            "kind": "word2vec",
+            "fastw2v_version": __version__,
+            "settings": json.dumps(self.settings.to_dict()),
+            "state": json.dumps(state),
+        }
+        model_file.write(path, tensors, metadata)
+
+    @classmethod
+    def load(cls, path: Path) -> Word2Vec:
+        """Read a model that `save` has written. The corpus is not part of it; `train` wants one.
+
+        Raises
+        ------
+        OSError
+            The file is missing or unreadable.
+        ValueError
+            It is not a fastw2v model, or is damaged.
+        """
+        tensors, metadata = model_file.read(path)
+        if metadata["kind"] != "word2vec":
+            raise ValueError(f"{path} holds vectors without a model: read it with KeyedVectors.load")
+        try:
+            settings = Settings(**json.loads(metadata["settings"]))
+            state = json.loads(metadata["state"])
+            words = model_file.unpack_words(tensors)
+            vectors, output, counts = tensors["vectors"], tensors["output_vectors"], tensors["counts"]
+            if not vectors.shape == output.shape == (len(counts), settings.vector_size) or len(words) != len(counts):
+                raise ValueError("arrays do not fit together")
+            model = cls.__new__(cls)
+            model.settings = settings
+            model.memory_budget = model.progress = model.trim_rule = model._corpus = None
+            model.history = state["history"]
+            model.epochs_done = state["epochs_done"]
+            model.corpus_count, model.corpus_total_words = state["corpus_count"], state["corpus_total_words"]
+            in_vecs, out_vecs = (_train.aligned_zeros(*vectors.shape) for _ in range(2))
+            in_vecs[:, : settings.vector_size], out_vecs[:, : settings.vector_size] = vectors, output
+            model._adopt(Vocabulary(words, counts), in_vecs, out_vecs)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: damaged or incomplete model file ({error})") from error
+        return model
+
+
+def _refuse_unsupported(max_vocab_size: Any, null_word: Any, sorted_vocab: Any, callbacks: Iterable[Any]) -> None:
+    """gensim's arguments whose effect would be missed if they were ignored."""
+    if max_vocab_size is not None:
+        raise ValueError("max_vocab_size is not supported (counts are exact here): use max_final_vocab to bound the vocabulary")
+    if null_word:
+        raise ValueError("null_word=1 is not supported")
+    if not sorted_vocab:
+        raise ValueError("sorted_vocab=0 is not supported: ids are always ranks by frequency")
+    if tuple(callbacks):
+        raise NotImplementedError("callbacks are not supported yet: call train() with epochs=1 in a loop, or read history")

@@ -1,0 +1,23 @@
+/* atomics.h: the few atomic operations on words shared between threads.
+ *
+ * C11's <stdatomic.h> is missing from MSVC's default mode, so the two spellings meet here. Relaxed order is
+ * enough everywhere: the values are counters and flags, never guards of other data. */
+#ifndef W2V_ATOMICS_H
+#define W2V_ATOMICS_H
+
+#include "base.h"
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+W2V_INLINE int64_t atomic_add(int64_t *p, int64_t n) { return _InterlockedExchangeAdd64(p, n) + n; }
+W2V_INLINE int64_t atomic_get(int64_t *p) { return _InterlockedOr64(p, 0); }
+W2V_INLINE int32_t flag_get(int32_t *p) { return _InterlockedOr((long *)p, 0); }
+W2V_INLINE void flag_set(int32_t *p, int32_t v) { _InterlockedExchange((long *)p, v); }
+#else
+W2V_INLINE int64_t atomic_add(int64_t *p, int64_t n) { return __atomic_add_fetch(p, n, __ATOMIC_RELAXED); }
+W2V_INLINE int64_t atomic_get(int64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+W2V_INLINE int32_t flag_get(int32_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+W2V_INLINE void flag_set(int32_t *p, int32_t v) { __atomic_store_n(p, v, __ATOMIC_RELAXED); }
+#endif
+
+#endif

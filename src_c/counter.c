@@ -1,0 +1,351 @@
+/* counter.c: from text to counted words and ids, in one reading.
+ *
+ * A thread gives each block of text to its own counter and gets *provisional* ids, the counter's order of first
+ * sight. When all is read the counters are merged, the words sorted, and the blocks renumbered; so a text is read
+ * once and no thread waits for another. Which bytes are a block, how files are read and which words are kept is
+ * the business of the Python layer (corpus.py, vocabulary.py), which calls this through _corpus.pyx.
+ * Words are worked off in batches: first all are cut and hashed and their slots asked for, then looked up, so that
+ * the cache misses of rare words overlap. Invariant: the ids, once renumbered, do not depend on blocks or threads. */
+#include <stdlib.h>
+#include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+#include "buffer.h"
+#include "word_table.h"
+
+enum { BATCH = 64, FIRST_SLOTS = 1 << 13, FIRST_WORDS = 1 << 12, FIRST_BYTES = 1 << 16, HUGE_PAGE = 1 << 21 };
+
+/* ---- the table ---- */
+
+/* Empty slots; of a large table in huge pages where the system has them, since every rare word is a TLB miss else. */
+static word_slot *slots_new(int64_t n_slots) {
+    const size_t n_bytes = (size_t)n_slots * sizeof(word_slot);
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    word_slot *slots = n_bytes >= HUGE_PAGE ? aligned_alloc(HUGE_PAGE, n_bytes) : aligned_new(n_bytes);
+    if (slots && n_bytes >= HUGE_PAGE)
+        madvise(slots, n_bytes, MADV_HUGEPAGE); /* advice: it may be declined */
+#else
+    word_slot *slots = aligned_new(n_bytes);
+#endif
+    if (slots)
+        memset(slots, 0, n_bytes);
+    return slots;
+}
+
+w2v_status w2v_counter_create(w2v_counter **counter) {
+    w2v_counter *made = calloc(1, sizeof *made);
+    *counter = made;
+    if (!made)
+        return W2V_ERR_MEMORY;
+    made->n_slots = FIRST_SLOTS;
+    made->words_capacity = FIRST_WORDS;
+    made->bytes_capacity = FIRST_BYTES;
+    made->slots = slots_new(FIRST_SLOTS);
+    made->ends = malloc(FIRST_WORDS * sizeof *made->ends);
+    made->bytes = malloc(FIRST_BYTES);
+    if (made->slots && made->ends && made->bytes)
+        return W2V_OK;
+    w2v_counter_destroy(made);
+    *counter = NULL;
+    return W2V_ERR_MEMORY;
+}
+
+void w2v_counter_destroy(w2v_counter *counter) {
+    if (!counter)
+        return;
+    aligned_free(counter->slots);
+    free(counter->ends);
+    free(counter->bytes);
+    free(counter);
+}
+
+int64_t w2v_counter_size(const w2v_counter *counter) { return counter->n_words; }
+
+void w2v_counter_counts(const w2v_counter *counter, int64_t *counts) {
+    for (int64_t at = 0; at < counter->n_slots; at++)
+        if (counter->slots[at].number)
+            counts[counter->slots[at].number - 1] = counter->slots[at].count;
+}
+
+const uint8_t *w2v_counter_word(const w2v_counter *counter, int64_t id, int64_t *n_bytes) {
+    const int64_t begin = word_begin(counter, id);
+    *n_bytes = counter->ends[id] - begin;
+    return counter->bytes + begin;
+}
+
+/* The key of the word in a slot. Only long words are looked up elsewhere. */
+W2V_INLINE word_key stored_key(const w2v_counter *counter, const word_slot *slot) {
+    const int64_t id = (int64_t)slot->number - 1, begin = word_begin(counter, id);
+    word_key key = {counter->bytes + begin, size_in_tag(slot->tag), slot->start, slot->second, 0};
+    if (key.n_bytes > SLOT_BYTES)
+        key.n_bytes = counter->ends[id] - begin;
+    hash_key(&key);
+    return key;
+}
+
+static w2v_status grow_slots(w2v_counter *counter) {
+    word_slot *old = counter->slots;
+    const int64_t n_old = counter->n_slots;
+    word_slot *slots = slots_new(n_old * 2);
+    if (!slots)
+        return W2V_ERR_MEMORY;
+    counter->slots = slots;
+    counter->n_slots = n_old * 2;
+    for (int64_t at = 0; at < n_old; at++) {
+        if (!old[at].number)
+            continue;
+        const word_key key = stored_key(counter, &old[at]);
+        word_slot *slot = first_slot(counter, key.hash);
+        while (slot->number)
+            slot = next_slot(counter, slot);
+        *slot = old[at];
+    }
+    aligned_free(old);
+    return W2V_OK;
+}
+
+static w2v_status grow_words(w2v_counter *counter) {
+    const int64_t capacity = counter->words_capacity * 2;
+    int64_t *ends = realloc(counter->ends, (size_t)capacity * sizeof *ends);
+    if (!ends)
+        return W2V_ERR_MEMORY;
+    counter->ends = ends;
+    counter->words_capacity = capacity;
+    return W2V_OK;
+}
+
+static w2v_status grow_bytes(w2v_counter *counter, int64_t at_least) {
+    const int64_t twice = counter->bytes_capacity * 2, capacity = twice > at_least ? twice : at_least;
+    uint8_t *bytes = realloc(counter->bytes, (size_t)capacity);
+    if (!bytes)
+        return W2V_ERR_MEMORY;
+    counter->bytes = bytes;
+    counter->bytes_capacity = capacity;
+    return W2V_OK;
+}
+
+/* Put a word that find_word did not find into the empty slot that it returned, which then may not be used again. */
+static w2v_status insert_word(w2v_counter *counter, const word_key *key, word_slot *slot, int64_t count) {
+    const int64_t id = counter->n_words, begin = word_begin(counter, id), end = begin + key->n_bytes;
+    if (id == INT32_MAX)
+        return W2V_ERR_TOO_MANY;
+    if (id == counter->words_capacity && grow_words(counter))
+        return W2V_ERR_MEMORY;
+    if (end > counter->bytes_capacity && grow_bytes(counter, end))
+        return W2V_ERR_MEMORY;
+    memcpy(counter->bytes + begin, key->text, (size_t)key->n_bytes);
+    counter->ends[id] = end;
+    *slot = (word_slot){key->start, key->second, count, tag_of(key), (uint32_t)(id + 1)};
+    counter->n_words = id + 1;
+    return counter->n_words > counter->n_slots / 4 * 3 ? grow_slots(counter) : W2V_OK;
+}
+
+w2v_status w2v_counter_merge(w2v_counter *counter, const w2v_counter *from, int32_t *ids) {
+    /* In the order of the slots: equal hashes, so both tables are walked nearly from front to back. */
+    for (int64_t at = 0; at < from->n_slots; at++) {
+        const word_slot *source = &from->slots[at];
+        if (!source->number)
+            continue;
+        const word_key key = stored_key(from, source);
+        word_slot *slot = find_word(counter, &key);
+        if (slot->number) {
+            slot->count += source->count;
+            ids[source->number - 1] = (int32_t)(slot->number - 1);
+            continue;
+        }
+        ids[source->number - 1] = (int32_t)counter->n_words;
+        const w2v_status status = insert_word(counter, &key, slot, source->count);
+        if (status)
+            return status;
+    }
+    return W2V_OK;
+}
+
+w2v_status w2v_counter_add(w2v_counter *counter, const uint8_t *word, int64_t n_bytes, int64_t count) {
+    uint8_t padded[SLOT_BYTES] = {0};
+    if (n_bytes < SLOT_BYTES)
+        memcpy(padded, word, (size_t)n_bytes);
+    word_key key = key_of(n_bytes < SLOT_BYTES ? padded : word, n_bytes);
+    word_slot *slot = find_word(counter, &key);
+    if (!slot->number)
+        return insert_word(counter, &key, slot, count);
+    slot->count += count;
+    return W2V_OK;
+}
+
+/* ---- from text or tokens to ids ---- */
+
+W2V_INLINE void put_line_end(w2v_block *block) {
+    block->n_lines++;
+    if (block->n_ids == 0 || block->ids[block->n_ids - 1] != W2V_LINE_END)
+        block->ids[block->n_ids++] = W2V_LINE_END;
+}
+
+/* Turn a batch into ids. Either `learner` is `known` and takes new words and counts, or it is NULL. */
+W2V_INLINE w2v_status put_batch(const w2v_counter *known, w2v_counter *learner, w2v_block *block,
+                                const word_key *batch, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        if (batch[i].n_bytes < 0) {
+            put_line_end(block);
+            continue;
+        }
+        block->n_words++;
+        word_slot *slot = find_word(known, &batch[i]);
+        if (slot->number) {
+            block->ids[block->n_ids++] = (int32_t)(slot->number - 1);
+            if (learner)
+                slot->count++;
+        } else if (learner) {
+            block->ids[block->n_ids++] = (int32_t)learner->n_words;
+            const w2v_status status = insert_word(learner, &batch[i], slot, 1);
+            if (status)
+                return status;
+        }
+    }
+    return W2V_OK;
+}
+
+static void start_block(w2v_block *block) {
+    block->n_ids = block->n_words = block->n_lines = 0;
+    block->nul_byte = -1;
+    memset(block->text + block->n_bytes, ' ', W2V_TEXT_PADDING);
+}
+
+W2V_INLINE w2v_status text_to_ids(const w2v_counter *known, w2v_counter *learner, w2v_block *block) {
+    start_block(block);
+    const uint8_t *text = block->text;
+    const int64_t own_end = block->own_end;
+    int64_t pos = block->begin;
+    if (pos > 0 && !is_space(text[pos - 1])) /* in the middle of a word, which is the previous block's */
+        pos = word_end(text, pos);
+    word_key batch[BATCH];
+    while (pos < own_end) {
+        int64_t n = 0;
+        while (n < BATCH && pos < own_end) {
+            if (text[pos] == '\n') {
+                batch[n++].n_bytes = -1;
+                pos++;
+            } else if (is_space(text[pos])) {
+                pos++;
+            } else {
+                const int64_t end = word_end(text, pos);
+                if (text[end] == 0) {
+                    block->nul_byte = end;
+                    return W2V_ERR_NUL_BYTE;
+                }
+                batch[n] = key_of(text + pos, end - pos);
+                W2V_PREFETCH(first_slot(known, batch[n].hash));
+                n++;
+                pos = end;
+            }
+        }
+        const w2v_status status = put_batch(known, learner, block, batch, n);
+        if (status)
+            return status;
+    }
+    return W2V_OK;
+}
+
+W2V_INLINE w2v_status tokens_to_ids(const w2v_counter *known, w2v_counter *learner, w2v_block *block) {
+    start_block(block);
+    const uint8_t *text = block->text;
+    word_key batch[BATCH];
+    for (int64_t first = 0; first < block->n_sizes; first += BATCH) {
+        const int64_t n = block->n_sizes - first < BATCH ? block->n_sizes - first : BATCH;
+        for (int64_t i = 0; i < n; i++) {
+            const int64_t n_bytes = block->sizes[first + i];
+            if (n_bytes < 0) {
+                batch[i].n_bytes = -1;
+                continue;
+            }
+            batch[i] = key_of(text, n_bytes);
+            W2V_PREFETCH(first_slot(known, batch[i].hash));
+            text += n_bytes;
+        }
+        const w2v_status status = put_batch(known, learner, block, batch, n);
+        if (status)
+            return status;
+    }
+    return W2V_OK;
+}
+
+w2v_status w2v_text_count(w2v_counter *counter, w2v_block *block) { return text_to_ids(counter, counter, block); }
+
+w2v_status w2v_text_lookup(const w2v_counter *counter, w2v_block *block) { return text_to_ids(counter, NULL, block); }
+
+w2v_status w2v_tokens_count(w2v_counter *counter, w2v_block *block) {
+    return tokens_to_ids(counter, counter, block);
+}
+
+w2v_status w2v_tokens_lookup(const w2v_counter *counter, w2v_block *block) {
+    return tokens_to_ids(counter, NULL, block);
+}
+
+int64_t w2v_text_first_space(const uint8_t *text, int64_t begin, int64_t end) {
+    while (begin < end && !is_space(text[begin]))
+        begin++;
+    return begin;
+}
+
+int64_t w2v_text_last_space(const uint8_t *text, int64_t begin, int64_t end) {
+    while (end > begin && !is_space(text[end - 1]))
+        end--;
+    return end - 1;
+}
+
+/* ---- the vocabulary's order and numbers ---- */
+
+typedef struct {
+    int64_t count;
+    uint64_t start; /* the first eight bytes as a big-endian number, which compares as the bytes do */
+    const uint8_t *word;
+    int64_t n_bytes;
+    int32_t id;
+} sort_entry;
+
+static int compare_entries(const void *left, const void *right) {
+    const sort_entry *a = left, *b = right;
+    if (a->count != b->count)
+        return a->count > b->count ? -1 : 1;
+    if (a->start != b->start)
+        return a->start < b->start ? -1 : 1;
+    const int order = memcmp(a->word, b->word, (size_t)(a->n_bytes < b->n_bytes ? a->n_bytes : b->n_bytes));
+    if (order)
+        return order;
+    return a->n_bytes < b->n_bytes ? -1 : a->n_bytes > b->n_bytes;
+}
+
+w2v_status w2v_counter_sort(const w2v_counter *counter, const int64_t *counts, int32_t *ids, int64_t n) {
+    sort_entry *entries = malloc((size_t)(n ? n : 1) * sizeof *entries);
+    if (!entries)
+        return W2V_ERR_MEMORY;
+    for (int64_t i = 0; i < n; i++) {
+        sort_entry *entry = &entries[i];
+        entry->id = ids[i];
+        entry->count = counts[ids[i]];
+        entry->word = w2v_counter_word(counter, ids[i], &entry->n_bytes);
+        entry->start = 0;
+        for (int64_t byte = 0; byte < 8; byte++)
+            entry->start = entry->start << 8 | (byte < entry->n_bytes ? entry->word[byte] : 0);
+    }
+    qsort(entries, (size_t)n, sizeof *entries, compare_entries);
+    for (int64_t i = 0; i < n; i++)
+        ids[i] = entries[i].id;
+    free(entries);
+    return W2V_OK;
+}
+
+int64_t w2v_ids_renumber(int32_t *ids, int64_t n_ids, const int32_t *new_ids) {
+    int64_t n_left = 0;
+    int32_t previous = 0; /* a line end may come first */
+    for (int64_t pos = 0; pos < n_ids; pos++) {
+        const int32_t id = new_ids[ids[pos] + 1];
+        const int stays = (id >= 0) | ((id == W2V_LINE_END) & (previous != W2V_LINE_END));
+        ids[n_left] = id; /* without a branch: which words are rare cannot be predicted */
+        n_left += stays;
+        previous = stays ? id : previous;
+    }
+    return n_left;
+}

@@ -1,0 +1,46 @@
+/* kernels.h: the leaf functions that are compiled once per instruction set, and the table that names them.
+ *
+ * A kernel is pure arithmetic on rows it is handed: it cannot fail, allocates nothing and knows nothing of
+ * words, windows or threads. kernels_body.h writes them once; kernels_<isa>.c gives that body its vector
+ * words; dispatch.c picks a table. */
+#ifndef W2V_KERNELS_H
+#define W2V_KERNELS_H
+
+#include "w2v.h"
+
+/* B inputs scored against T targets under the logistic loss. Row length n is a multiple of W2V_ROW_ALIGN and
+ * rows are aligned to a cache line. Any W2V_TILE_DISTINCT consecutive targets are distinct rows; inputs may repeat. */
+typedef struct {
+    int32_t n_inputs;             /* B */
+    int32_t n_targets;            /* T */
+    w2v_real *const *inputs;      /* IN    [B] rows [n] */
+    w2v_real *const *input_steps; /* INOUT [B] rows [n] the inputs' steps are added to: the inputs themselves, or not */
+    w2v_real *const *targets;     /* INOUT [T] rows [n] */
+    const w2v_real *signs;        /* IN    [T + W2V_TILE_SLACK] -1 where the target was observed, +1 where it is noise */
+    const w2v_real *weights;      /* IN    [T + W2V_TILE_SLACK] how many times the target counts */
+    w2v_real *scratch;            /*       [W2V_TILE_SCRATCH(B, T)] */
+} w2v_tile;
+
+enum { W2V_TILE_DISTINCT = 16, W2V_TILE_SLACK = 16 };
+#define W2V_TILE_SCRATCH(B, T) (3 * ((int64_t)(B) * (T) + 2 * W2V_TILE_SLACK))
+
+/* |score| above which a step shrinks in proportion (see logistic_tile in kernels_body.h). */
+#define W2V_SCORE_LIMIT 16
+
+typedef struct {
+    const char *isa;
+    /* Score, loss, gradient and update of one tile; returns the tile's loss (natural logarithm, weights applied). */
+    double (*logistic_tile)(const w2v_tile *tile, int64_t n, w2v_real lr);
+    /* sum[n] = scale * (rows[0] + ... + rows[n_rows-1]). */
+    void (*rows_sum)(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum);
+    /* rows[i][n] += scale * step[n] for each row, repeated rows included. */
+    void (*rows_add)(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, const w2v_real *step);
+} w2v_kernels;
+
+extern const w2v_kernels w2v_kernels_scalar, w2v_kernels_avx2, w2v_kernels_avx512, w2v_kernels_neon;
+
+/* The table chosen by w2v_isa_select, or the best one. */
+const w2v_kernels *w2v_kernels_get(void);
+const w2v_kernels *w2v_kernels_find(const char *isa); /* NULL unless compiled in and supported */
+
+#endif

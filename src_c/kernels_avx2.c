@@ -1,0 +1,42 @@
+/* kernels_avx2.c: the kernels for x86-64 with AVX2 and FMA: 8 floats a register, 16 registers. */
+#include <immintrin.h>
+
+#include "base.h"
+#include "w2v.h"
+
+#define V_ISA avx2
+#define V_WIDTH 8
+#define V_BLOCK 6 /* 6 old + 6 new targets, an input, its step and a gradient: 15 registers */
+#define V_QUAD 0  /* two inputs x six targets already fill the registers */
+#define V_FOR_EACH_WIDTH(X) X(1) X(2) X(3) X(4) X(5) X(6)
+
+typedef __m256 vec;
+
+W2V_INLINE vec v_zero(void) { return _mm256_setzero_ps(); }
+W2V_INLINE vec v_set1(float a) { return _mm256_set1_ps(a); }
+W2V_INLINE vec v_load(const float *p) { return _mm256_load_ps(p); }
+W2V_INLINE vec v_loadu(const float *p) { return _mm256_loadu_ps(p); }
+W2V_INLINE void v_store(float *p, vec a) { _mm256_store_ps(p, a); }
+W2V_INLINE void v_storeu(float *p, vec a) { _mm256_storeu_ps(p, a); }
+W2V_INLINE vec v_add(vec a, vec b) { return _mm256_add_ps(a, b); }
+W2V_INLINE vec v_sub(vec a, vec b) { return _mm256_sub_ps(a, b); }
+W2V_INLINE vec v_mul(vec a, vec b) { return _mm256_mul_ps(a, b); }
+W2V_INLINE vec v_div(vec a, vec b) { return _mm256_div_ps(a, b); }
+W2V_INLINE vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
+W2V_INLINE vec v_max(vec a, vec b) { return _mm256_max_ps(a, b); }
+W2V_INLINE vec v_abs(vec a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
+W2V_INLINE vec v_if_negative(vec z, vec then, vec otherwise) { return _mm256_blendv_ps(otherwise, then, z); }
+/* 2^k from 1.5 * 2^23 + k: k sits in the low mantissa bits, the rest is shifted out. */
+W2V_INLINE vec v_pow2_of_shifted(vec shifted) {
+    __m256i bits = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(bits, _mm256_castps_si256(_mm256_set1_ps(1.0f))));
+}
+/* Four sums by transposition: each horizontal addition serves two accumulators. */
+W2V_INLINE void v_sum4(vec a, vec b, vec c, vec d, float *out) {
+    vec sums = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+    _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps(sums, 1)));
+}
+
+#include "vec_math.h"
+
+#include "kernels_body.h"

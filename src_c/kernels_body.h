@@ -1,0 +1,168 @@
+/* kernels_body.h: the kernels, written once over the vector words of a vec_<isa>.h.
+ *
+ * Included by kernels_<isa>.c after the words (vec, V_WIDTH, V_BLOCK, V_QUAD, v_*) are defined; defines the table
+ * w2v_kernels_<isa>. Rows are padded to a multiple of every V_WIDTH, so no loop here has a tail.
+ *
+ * Racing updates. Threads call these kernels on shared rows without locks, and a row may change between its
+ * load and its store. That is deliberate ("Hogwild", Niu, Recht, Re & Wright, NIPS 2011): updates are sparse, a
+ * lost one is as if its pair had not been drawn, and every value that can be read was a valid value of the
+ * row, since aligned loads and stores of a float do not tear. Nowhere else in the library do threads race. */
+#include "base.h"
+#include "kernels.h"
+
+/* NI inputs x NT targets, all scores at once: out[i * NT + t]. Writes up to 3 numbers past the end.
+ * NI and NT are constants after inlining; the accumulators live in registers. */
+W2V_INLINE void scores_block(w2v_real *const *inputs, w2v_real *const *targets, int64_t n, w2v_real *out, const int NI,
+                             const int NT) {
+    vec sums[4 * V_BLOCK + 4];
+    W2V_UNROLL
+    for (int k = 0; k < NI * NT + 3; k++) sums[k] = v_zero();
+    for (int64_t d = 0; d < n; d += V_WIDTH) {
+        vec x[4];
+        W2V_UNROLL
+        for (int i = 0; i < NI; i++) x[i] = v_load(inputs[i] + d);
+        W2V_UNROLL
+        for (int t = 0; t < NT; t++) {
+            vec y = v_load(targets[t] + d);
+            W2V_UNROLL
+            for (int i = 0; i < NI; i++) sums[i * NT + t] = v_fma(x[i], y, sums[i * NT + t]);
+        }
+    }
+    W2V_UNROLL
+    for (int k = 0; k < NI * NT; k += 4) v_sum4(sums[k], sums[k + 1], sums[k + 2], sums[k + 3], out + k);
+}
+
+/* Targets and inputs learn from each other: y_t += sum_i g_it x_i while step_i += sum_t g_it y_t with the y_t from
+ * before. The NT old and NT new target registers stay put while the inputs stream through. */
+W2V_INLINE void steps_block(const w2v_tile *tile, w2v_real *const *targets, int64_t n, const w2v_real *g,
+                            const int32_t n_inputs, const int NT) {
+    w2v_real *const *inputs = tile->inputs, *const *input_steps = tile->input_steps;
+    for (int64_t d = 0; d < n; d += V_WIDTH) {
+        vec y_old[V_BLOCK], y_new[V_BLOCK];
+        W2V_UNROLL
+        for (int t = 0; t < NT; t++) y_old[t] = y_new[t] = v_load(targets[t] + d);
+        for (int32_t i = 0; i < n_inputs; i++) {
+            vec x = v_load(inputs[i] + d), step = v_load(input_steps[i] + d);
+            W2V_UNROLL
+            for (int t = 0; t < NT; t++) {
+                vec g_it = v_set1(g[i * NT + t]);
+                y_new[t] = v_fma(g_it, x, y_new[t]);
+                step = v_fma(g_it, y_old[t], step);
+            }
+            v_store(input_steps[i] + d, step);
+        }
+        W2V_UNROLL
+        for (int t = 0; t < NT; t++) v_store(targets[t] + d, y_new[t]);
+    }
+}
+
+static void scores_of_width(const w2v_tile *tile, w2v_real *const *targets, int64_t n, w2v_real *out, int nt) {
+    w2v_real *const *inputs = tile->inputs;
+    int32_t i = 0, n_inputs = tile->n_inputs;
+#define SCORES(NT)                                                                                                \
+    case NT:                                                                                                      \
+        if (V_QUAD >= NT)                                                                                         \
+            for (; i + 4 <= n_inputs; i += 4) scores_block(inputs + i, targets, n, out + i * NT, 4, NT);          \
+        for (; i + 2 <= n_inputs; i += 2) scores_block(inputs + i, targets, n, out + i * NT, 2, NT);              \
+        for (; i < n_inputs; i++) scores_block(inputs + i, targets, n, out + i * NT, 1, NT);                      \
+        break;
+    switch (nt) {
+        V_FOR_EACH_WIDTH(SCORES)
+    }
+#undef SCORES
+}
+
+static void steps_of_width(const w2v_tile *tile, w2v_real *const *targets, int64_t n, const w2v_real *g, int nt) {
+#define STEPS(NT)                                                                                                 \
+    case NT:                                                                                                      \
+        if (tile->n_inputs == 1) steps_block(tile, targets, n, g, 1, NT);                                         \
+        else steps_block(tile, targets, n, g, tile->n_inputs, NT);                                                \
+        break;
+    switch (nt) {
+        V_FOR_EACH_WIDTH(STEPS)
+    }
+#undef STEPS
+}
+
+/* With z = sign * score, a pair's loss is softplus(z) and its gradient with respect to the score is
+ * sign * sigmoid(z); the step is -lr * weight times that. Turns scores into steps in place; returns the loss.
+ *
+ * The guard: where |z| exceeds W2V_SCORE_LIMIT the step is scaled by W2V_SCORE_LIMIT / |z|. Scores that high do not
+ * occur in healthy training, so ordinary steps are untouched. Vectors that grow (many stale steps summed into one
+ * row, as where a line repeats one rare word) have |z| ~ |x| |y|; a step of g x on y, with g ~ 1 / (|x| |y|), then adds
+ * at most ~ lr W2V_SCORE_LIMIT / |y|, so that norms grow by addition, never by multiplication, and cannot run away.
+ * DIFFERS: word2vec.c and gensim skip pairs with |score| >= 6, wrong ones included; here those still learn. */
+W2V_INLINE double steps_from_scores(w2v_real *scores, const w2v_real *signs, const w2v_real *weights, int64_t n_scores,
+                                    w2v_real lr) {
+    const vec one = v_set1(1), limit = v_set1(W2V_SCORE_LIMIT), minus_lr = v_set1(-lr);
+    vec loss = v_zero();
+    for (int64_t k = 0; k < n_scores; k += V_WIDTH) {
+        vec sign = v_loadu(signs + k), weight = v_loadu(weights + k);
+        vec z = v_mul(sign, v_loadu(scores + k));
+        vec size = v_abs(z), e = v_exp_minus(size);
+        vec sigmoid = v_div(v_if_negative(z, e, one), v_add(one, e));
+        vec guard = v_div(limit, v_max(limit, size));
+        v_storeu(scores + k, v_mul(v_mul(minus_lr, v_mul(sign, weight)), v_mul(sigmoid, guard)));
+        loss = v_fma(weight, v_add(v_max(v_zero(), z), v_log1p(e)), loss);
+    }
+    w2v_real sums[4];
+    v_sum4(loss, v_zero(), v_zero(), v_zero(), sums);
+    return (double)sums[0];
+}
+
+/* Repeat the T numbers of a block for each input. May write one vector past the end. */
+W2V_INLINE void repeat(const w2v_real *from, int32_t nt, int32_t n_inputs, w2v_real *to) {
+    for (int32_t i = 0; i < n_inputs; i++)
+        for (int32_t t = 0; t < nt; t += V_WIDTH) v_storeu(to + i * nt + t, v_loadu(from + t));
+}
+
+/* All scores come before the first update; then blocks of at most V_BLOCK targets learn in turn. Where the inputs'
+ * steps go to the inputs themselves, later blocks see inputs that earlier ones moved: a difference of second
+ * order in lr, as between neighbouring pairs of plain stochastic gradient descent. */
+static double logistic_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
+    const int32_t B = tile->n_inputs, T = tile->n_targets;
+    const int64_t n_scores = (int64_t)B * T, room = n_scores + 2 * W2V_TILE_SLACK;
+    w2v_real *scores = tile->scratch, *signs = scores + room, *weights = signs + room;
+    const int32_t n_blocks = (T + V_BLOCK - 1) / V_BLOCK;
+
+    for (int32_t block = 0, t = 0; block < n_blocks; block++) {
+        int32_t nt = (T - t) / (n_blocks - block);
+        scores_of_width(tile, tile->targets + t, n, scores + (int64_t)B * t, nt);
+        repeat(tile->signs + t, nt, B, signs + (int64_t)B * t);
+        repeat(tile->weights + t, nt, B, weights + (int64_t)B * t);
+        t += nt;
+    }
+    v_storeu(scores + n_scores, v_zero()); /* the lanes past the end: a score of 0 that weighs nothing */
+    v_storeu(signs + n_scores, v_zero());
+    v_storeu(weights + n_scores, v_zero());
+    double loss = steps_from_scores(scores, signs, weights, n_scores, lr);
+    for (int32_t block = 0, t = 0; block < n_blocks; block++) {
+        int32_t nt = (T - t) / (n_blocks - block);
+        steps_of_width(tile, tile->targets + t, n, scores + (int64_t)B * t, nt);
+        t += nt;
+    }
+    return loss;
+}
+
+static void rows_sum(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum) {
+    const vec scales = v_set1(scale);
+    for (int64_t d = 0; d < n; d += V_WIDTH) {
+        vec total = v_zero();
+        for (int64_t i = 0; i < n_rows; i++) total = v_add(total, v_load(rows[i] + d));
+        v_store(sum + d, v_mul(scales, total));
+    }
+}
+
+static void rows_add(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, const w2v_real *step) {
+    const vec scales = v_set1(scale);
+    for (int64_t i = 0; i < n_rows; i++)
+        for (int64_t d = 0; d < n; d += V_WIDTH)
+            v_store(rows[i] + d, v_fma(scales, v_load(step + d), v_load(rows[i] + d)));
+}
+
+#define W2V_JOIN_(a, b) a##b
+#define W2V_JOIN(a, b) W2V_JOIN_(a, b)
+#define W2V_TEXT_(a) #a
+#define W2V_TEXT(a) W2V_TEXT_(a)
+
+const w2v_kernels W2V_JOIN(w2v_kernels_, V_ISA) = {W2V_TEXT(V_ISA), logistic_tile, rows_sum, rows_add};

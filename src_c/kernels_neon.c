@@ -1,0 +1,43 @@
+/* kernels_neon.c: the kernels for 64-bit ARM: 4 floats a register, 32 registers. */
+#include <arm_neon.h>
+
+#include "base.h"
+#include "w2v.h"
+
+#define V_ISA neon
+#define V_WIDTH 4
+#define V_BLOCK 12 /* 12 old + 12 new targets, an input, its step and a gradient: 27 registers */
+#define V_QUAD 6   /* four inputs x six targets: 24 sums, 4 inputs, a target */
+#define V_FOR_EACH_WIDTH(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
+
+typedef float32x4_t vec;
+
+W2V_INLINE vec v_zero(void) { return vdupq_n_f32(0); }
+W2V_INLINE vec v_set1(float a) { return vdupq_n_f32(a); }
+W2V_INLINE vec v_load(const float *p) { return vld1q_f32(p); }
+W2V_INLINE vec v_loadu(const float *p) { return vld1q_f32(p); }
+W2V_INLINE void v_store(float *p, vec a) { vst1q_f32(p, a); }
+W2V_INLINE void v_storeu(float *p, vec a) { vst1q_f32(p, a); }
+W2V_INLINE vec v_add(vec a, vec b) { return vaddq_f32(a, b); }
+W2V_INLINE vec v_sub(vec a, vec b) { return vsubq_f32(a, b); }
+W2V_INLINE vec v_mul(vec a, vec b) { return vmulq_f32(a, b); }
+W2V_INLINE vec v_div(vec a, vec b) { return vdivq_f32(a, b); }
+W2V_INLINE vec v_fma(vec a, vec b, vec c) { return vfmaq_f32(c, a, b); }
+W2V_INLINE vec v_max(vec a, vec b) { return vmaxq_f32(a, b); }
+W2V_INLINE vec v_abs(vec a) { return vabsq_f32(a); }
+W2V_INLINE vec v_if_negative(vec z, vec then, vec otherwise) {
+    return vbslq_f32(vcltq_f32(z, vdupq_n_f32(0)), then, otherwise);
+}
+/* 2^k from 1.5 * 2^23 + k: k sits in the low mantissa bits, the rest is shifted out. */
+W2V_INLINE vec v_pow2_of_shifted(vec shifted) {
+    int32x4_t bits = vshlq_n_s32(vreinterpretq_s32_f32(shifted), 23);
+    return vreinterpretq_f32_s32(vaddq_s32(bits, vreinterpretq_s32_f32(vdupq_n_f32(1.0f))));
+}
+/* Four sums by transposition: each pairwise addition serves two accumulators. */
+W2V_INLINE void v_sum4(vec a, vec b, vec c, vec d, float *out) {
+    vst1q_f32(out, vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d)));
+}
+
+#include "vec_math.h"
+
+#include "kernels_body.h"

@@ -1,0 +1,42 @@
+/* learn.h: what is learnt from one window: which rows are inputs, which are targets, and the tiles they make.
+ *
+ * Skip-gram and CBOW differ in the inputs, the losses in the targets; both are chosen in learn_prepare, one window
+ * ahead, so that the rows are on their way from memory when learn_problem works on them. */
+#ifndef W2V_LEARN_H
+#define W2V_LEARN_H
+
+#include "kernels.h"
+#include "rows.h"
+#include "walk.h"
+
+/* One window, as rows. Without shared noise each context has its own targets: n_sets sets instead of one. */
+typedef struct {
+    int32_t n_contexts, n_sets;
+    w2v_real **contexts;  /* [2W] rows of in_vecs */
+    int64_t *set_starts;  /* [n_sets + 1] into the next three */
+    w2v_real **targets;   /* rows of out_vecs */
+    w2v_real *signs, *weights; /* as in w2v_tile */
+} w2v_problem;
+
+typedef struct {
+    const w2v_plan *plan;
+    const w2v_kernels *kernels;
+    w2v_rows in_rows, out_rows;
+    w2v_real *hidden, *hidden_step; /* [stride] CBOW's input and what it learnt */
+    w2v_real *scratch;              /* of a tile */
+    double loss;                    /* sums since the caller last took them */
+    int64_t n_predictions;
+} w2v_learner;
+
+w2v_status w2v_learner_init(w2v_learner *learner, const w2v_plan *plan);
+void w2v_learner_free(w2v_learner *learner);
+
+w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan);
+void w2v_problem_free(w2v_problem *problem);
+
+/* Choose the rows of a window and prefetch them. */
+void w2v_problem_prepare(w2v_problem *problem, const w2v_learner *learner, const w2v_window *window, w2v_rng *rng);
+/* Score them and learn. */
+void w2v_problem_learn(w2v_learner *learner, const w2v_problem *problem, w2v_real lr);
+
+#endif

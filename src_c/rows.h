@@ -1,0 +1,29 @@
+/* rows.h: a thread's view of a matrix whose most frequent rows it keeps for itself.
+ *
+ * Word ids and node numbers are ranks, so "frequent" is "below n_hot". Threads that fight over the cache lines of the
+ * same few rows lose a third of their speed; private copies, merged from time to time, win it back. Each thread
+ * adds its difference divided by the number of threads: frequent rows are moved by every thread alike and want the
+ * mean of what the threads learnt (their sum overshoots and diverges from 4 threads on). */
+#ifndef W2V_ROWS_H
+#define W2V_ROWS_H
+
+#include "base.h"
+#include "w2v.h"
+
+typedef struct {
+    w2v_real *shared; /* [n_rows, stride] */
+    w2v_real *hot;    /* [n_hot, stride] this thread's copies */
+    w2v_real *base;   /* [n_hot, stride] what they were at the last merge */
+    int64_t n_hot, stride;
+} w2v_rows;
+
+W2V_INLINE w2v_real *row_of(const w2v_rows *rows, int64_t id) {
+    return (id < rows->n_hot ? rows->hot : rows->shared) + id * rows->stride;
+}
+
+w2v_status w2v_rows_init(w2v_rows *rows, w2v_real *shared, int64_t n_hot, int64_t stride);
+void w2v_rows_free(w2v_rows *rows);
+/* Bring the private rows' differences, times `share`, into the shared ones and start from there. One thread at a time. */
+void w2v_rows_merge(w2v_rows *rows, w2v_real share);
+
+#endif

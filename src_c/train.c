@@ -1,0 +1,139 @@
+/* train.c: one epoch: threads that claim shards, walk them, and learn window by window.
+ *
+ * Shards are claimed in order from a counter, so fast threads do more of them and one thread walks the corpus from
+ * front to back. Threads share the matrices (see kernels_body.h on races) and meet under one lock to merge
+ * their hot rows and to report. Nothing is allocated once the first token has been read. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "atomics.h"
+#include "learn.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#else
+typedef int omp_lock_t;
+static void omp_init_lock(omp_lock_t *lock) { *lock = 0; }
+static void omp_destroy_lock(omp_lock_t *lock) { (void)lock; }
+static void omp_set_lock(omp_lock_t *lock) { (void)lock; }
+static void omp_unset_lock(omp_lock_t *lock) { (void)lock; }
+#endif
+
+enum { MERGE_TOKENS = 20000 };
+
+typedef struct {
+    const w2v_plan *plan;
+    const int32_t *ids;
+    int64_t n_ids, n_shards;
+    int32_t n_threads;
+    w2v_progress *progress;
+    int64_t next_shard; /* atomic */
+    int32_t status;     /* atomic: a w2v_status */
+    omp_lock_t lock;
+} epoch_run;
+
+typedef struct {
+    w2v_learner learner;
+    w2v_walk walk;
+    w2v_problem problems[2]; /* one is learnt while the rows of the other arrive */
+    int64_t tokens_since_merge;
+} worker;
+
+static void worker_free(worker *w) {
+    w2v_learner_free(&w->learner);
+    w2v_walk_free(&w->walk);
+    w2v_problem_free(&w->problems[0]);
+    w2v_problem_free(&w->problems[1]);
+}
+
+static w2v_status worker_init(worker *w, const epoch_run *run) {
+    *w = (worker){0};
+    if (w2v_learner_init(&w->learner, run->plan) == W2V_OK &&
+        w2v_walk_init(&w->walk, run->plan, run->ids, run->n_ids) == W2V_OK &&
+        w2v_problem_init(&w->problems[0], run->plan) == W2V_OK &&
+        w2v_problem_init(&w->problems[1], run->plan) == W2V_OK)
+        return W2V_OK;
+    worker_free(w);
+    return W2V_ERR_MEMORY;
+}
+
+static double lr_now(const epoch_run *run) {
+    const double done = (double)atomic_get(&run->progress->tokens_done) / (double)run->plan->n_tokens;
+    return run->plan->lr_start + (run->plan->lr_end - run->plan->lr_start) * (done < 1 ? done : 1);
+}
+
+/* Merge hot rows and add to the sums that the caller sees. */
+static void report(epoch_run *run, worker *w) {
+    w2v_learner *learner = &w->learner;
+    const w2v_real share = (w2v_real)1 / (w2v_real)run->n_threads;
+    omp_set_lock(&run->lock);
+    w2v_rows_merge(&learner->in_rows, share);
+    w2v_rows_merge(&learner->out_rows, share);
+    run->progress->loss += learner->loss;
+    run->progress->n_predictions += learner->n_predictions;
+    if (!isfinite(run->progress->loss)) flag_set(&run->status, W2V_ERR_DIVERGED);
+    omp_unset_lock(&run->lock);
+    learner->loss = 0;
+    learner->n_predictions = 0;
+    w->tokens_since_merge = 0;
+}
+
+/* Learn from every window that is ready, one behind the one whose rows are being fetched. */
+static void learn_piece(worker *w, w2v_real lr) {
+    int ahead = 0;
+    w2v_problem *problems = w->problems;
+    problems[1].n_contexts = 0;
+    while (walk_is_ready(&w->walk)) {
+        w2v_window window = w2v_walk_next(&w->walk);
+        w2v_problem_prepare(&problems[ahead], &w->learner, &window, &w->walk.rng);
+        ahead = !ahead;
+        w2v_problem_learn(&w->learner, &problems[ahead], lr);
+    }
+    w2v_problem_learn(&w->learner, &problems[!ahead], lr);
+}
+
+static void learn_shard(epoch_run *run, worker *w, int64_t shard) {
+    w2v_walk_start(&w->walk, shard);
+    while (w2v_walk_refill(&w->walk)) {
+        if (flag_get(&run->progress->stop)) flag_set(&run->status, W2V_ERR_STOPPED);
+        if (flag_get(&run->status) != W2V_OK) return;
+        learn_piece(w, (w2v_real)lr_now(run));
+        atomic_add(&run->progress->tokens_done, w->walk.n_read);
+        w->tokens_since_merge += w->walk.n_read;
+        w->walk.n_read = 0;
+        if (w->tokens_since_merge >= MERGE_TOKENS) report(run, w);
+    }
+}
+
+static void work(epoch_run *run) {
+    worker w;
+    int64_t shard;
+    w2v_status status = worker_init(&w, run);
+    if (status != W2V_OK) {
+        flag_set(&run->status, status);
+        return;
+    }
+    while (flag_get(&run->status) == W2V_OK && (shard = atomic_add(&run->next_shard, 1) - 1) < run->n_shards)
+        learn_shard(run, &w, shard);
+    report(run, &w);
+    worker_free(&w);
+}
+
+w2v_status w2v_train_epoch(const w2v_plan *plan, const int32_t *ids, int64_t n_ids, w2v_progress *progress) {
+    epoch_run run = {.plan = plan, .ids = ids, .n_ids = n_ids, .progress = progress};
+    if (n_ids < 1) return W2V_OK;
+    run.n_shards = w2v_shard_count(n_ids);
+    run.n_threads = plan->n_threads < run.n_shards ? plan->n_threads : (int32_t)run.n_shards;
+    omp_init_lock(&run.lock);
+#ifdef _OPENMP
+#pragma omp parallel num_threads(run.n_threads)
+#pragma omp single
+    run.n_threads = omp_get_num_threads(); /* may be fewer than asked for */
+#pragma omp parallel num_threads(run.n_threads)
+#else
+    run.n_threads = 1;
+#endif
+    work(&run);
+    omp_destroy_lock(&run.lock);
+    return (w2v_status)run.status;
+}

@@ -1,0 +1,181 @@
+/* w2v.h: the public face of the C library, and all of it that Cython sees.
+ *
+ * The library does arithmetic and loops over tokens. It never includes Python.h, never prints, never
+ * exits and keeps no mutable globals but the kernel table chosen for this CPU. Callers own every buffer;
+ * functions that can fail return a w2v_status and leave their outputs unusable, their inputs unharmed.
+ *
+ * Shapes (declared once in src_c/README.md): V words, D dimensions, K noise words, W window, B inputs in
+ * a tile, T targets in a tile. IN / OUT / INOUT say which way data flows through a pointer argument.
+ * Rows of matrices are `stride` numbers apart; the D..stride-1 padding is zero and stays zero. */
+#ifndef W2V_H
+#define W2V_H
+
+#include <stdint.h>
+
+/* The precision of everything that is trained. The double build exists for gradient checks only. */
+#ifdef W2V_DOUBLE
+typedef double w2v_real;
+#else
+typedef float w2v_real;
+#endif
+
+typedef enum {
+    W2V_OK = 0,
+    W2V_ERR_MEMORY,    /* an allocation failed */
+    W2V_ERR_NUL_BYTE,  /* text holds a NUL byte: not a text file */
+    W2V_ERR_TOO_MANY,  /* more distinct words than an int32 id can name */
+    W2V_ERR_DIVERGED,  /* a loss became NaN or infinite */
+    W2V_ERR_STOPPED,   /* the caller asked to stop */
+} w2v_status;
+
+enum {
+    W2V_LINE_END = -1,  /* stands in the id array after each line */
+    W2V_ROW_ALIGN = 16  /* strides are multiples of this many numbers: the widest vector register */
+};
+
+/* ---- corpus and vocabulary ---- */
+
+/* The distinct words met so far, each with an id (in order of first sight) and a count: a hash table. One thread
+ * may write to it, or any number may look words up. After W2V_ERR_MEMORY or W2V_ERR_TOO_MANY only destroy it. */
+typedef struct w2v_counter w2v_counter;
+
+enum { W2V_TEXT_PADDING = 8 }; /* bytes that text must be followed by; the functions below overwrite them */
+
+/* One block of work. A word or line end belongs to the block in which it begins: blocks [0, a), [a, b), ... of a
+ * text find each word and line end once, wherever the cuts are. */
+typedef struct {
+    uint8_t *text;        /* INOUT [n_bytes + W2V_TEXT_PADDING]; its words stay unchanged */
+    int64_t begin;        /* IN  the block's first byte; text[begin - 1], if any, precedes it in the file */
+    int64_t own_end;      /* IN  the first byte that is the next block's */
+    int64_t n_bytes;      /* IN  end of the text: >= own_end, and no word that begins in the block goes past it */
+    const int64_t *sizes; /* IN  [n_sizes] for tokens (not text): bytes of each, lying end to end; -1 ends a sentence */
+    int64_t n_sizes;
+    int32_t *ids;         /* OUT [own_end - begin] for text, [n_sizes] for tokens: ids and W2V_LINE_END, which may come
+                           * first (it then ends a line of the previous block) but never twice in a row */
+    int64_t n_ids;        /* OUT */
+    int64_t n_words;      /* OUT words met, known or not */
+    int64_t n_lines;      /* OUT line ends met, those of empty lines too */
+    int64_t nul_byte;     /* OUT where the NUL byte is, after W2V_ERR_NUL_BYTE */
+} w2v_block;
+
+w2v_status w2v_counter_create(w2v_counter **counter /* OUT */);
+void w2v_counter_destroy(w2v_counter *counter);
+int64_t w2v_counter_size(const w2v_counter *counter);
+void w2v_counter_counts(const w2v_counter *counter, int64_t *counts /* OUT [size] */);
+const uint8_t *w2v_counter_word(const w2v_counter *counter, int64_t id, int64_t *n_bytes /* OUT */);
+
+/* Text is cut at ASCII white space, a line ends at '\n', and a NUL byte is refused. Tokens are taken as they are.
+ * The _count functions give new words an id and count all; the _lookup functions leave unknown words out. */
+w2v_status w2v_text_count(w2v_counter *counter, w2v_block *block);
+w2v_status w2v_text_lookup(const w2v_counter *counter, w2v_block *block);
+w2v_status w2v_tokens_count(w2v_counter *counter, w2v_block *block);
+w2v_status w2v_tokens_lookup(const w2v_counter *counter, w2v_block *block);
+
+/* The first white space in text [begin, end), or end. */
+int64_t w2v_text_first_space(const uint8_t *text, int64_t begin, int64_t end);
+/* The last white space in text [begin, end), or begin - 1. */
+int64_t w2v_text_last_space(const uint8_t *text, int64_t begin, int64_t end);
+
+/* Add `count` (which may be 0) to a word, new or known. */
+w2v_status w2v_counter_add(w2v_counter *counter, const uint8_t *word, int64_t n_bytes, int64_t count);
+/* Add the words and counts of `from`; ids OUT [size of from] says which id each of them has in `counter`. */
+w2v_status w2v_counter_merge(w2v_counter *counter, const w2v_counter *from, int32_t *ids);
+/* Sort ids INOUT [n] by count IN [size], highest first, and then by the bytes of the words. */
+w2v_status w2v_counter_sort(const w2v_counter *counter, const int64_t *counts, int32_t *ids, int64_t n);
+
+/* Replace each id by new_ids[id + 1], drop those that become -2 or lower, and line ends that then repeat. new_ids[0]
+ * must be W2V_LINE_END. ids INOUT [n_ids]; returns how many are left. */
+int64_t w2v_ids_renumber(int32_t *ids, int64_t n_ids, const int32_t *new_ids);
+
+/* ---- end of corpus ---- */
+
+/* ---- instruction sets (dispatch.c) ---- */
+
+/* Choose the kernels: `name` is scalar, avx2, avx512, neon, or NULL for the best this CPU runs.
+ * Returns 0 when the name is unknown, not compiled in, or not supported here; the choice is then unchanged. */
+int w2v_isa_select(const char *name);
+const char *w2v_isa_name(void);         /* the chosen one */
+const char *w2v_isa_compiled(int rank); /* compiled in, best first; NULL past the end */
+int w2v_isa_supported(const char *name);
+int w2v_openmp_version(void);           /* the _OPENMP date, 0 in a serial build */
+
+/* ---- noise words (sampler.c) ---- */
+
+/* One column of Vose's alias table: keep the column's own id when a 32-bit draw is below `threshold`. */
+typedef struct {
+    uint32_t threshold;
+    int32_t alias;
+} w2v_alias;
+
+/* Build the table for drawing id w with probability weights[w] / sum. weights IN [V], finite, >= 0, sum > 0. */
+w2v_status w2v_alias_build(const double *weights, int64_t n_words, w2v_alias *table /* OUT [V] */);
+/* Draw n ids as training does, from the stream named by `seed`. */
+void w2v_alias_draw(const w2v_alias *table, int64_t n_words, uint64_t seed, int32_t *ids /* OUT */, int64_t n);
+
+/* ---- Huffman tree (huffman.c) ---- */
+
+/* The path of word w is entries offsets[w] .. offsets[w+1]-1 of nodes and codes, root first. Node 0 is the
+ * root; nodes are numbered from the root down by falling count. */
+typedef struct {
+    int64_t *offsets; /* [V+1] */
+    int32_t *nodes;   /* [offsets[V]] in 0..V-2 */
+    uint8_t *codes;   /* [offsets[V]] 0 or 1 */
+} w2v_tree;
+
+/* counts IN [V], falling. Allocates the arrays of `tree`; free them with w2v_tree_free. O(V) plus the paths. */
+w2v_status w2v_tree_build(const int64_t *counts, int64_t n_words, w2v_tree *tree /* OUT */);
+void w2v_tree_free(w2v_tree *tree);
+
+/* ---- training (train.c) ---- */
+
+typedef enum { W2V_SKIP_GRAM, W2V_CBOW } w2v_model;
+typedef enum { W2V_NEGATIVE_SAMPLING, W2V_HIERARCHICAL_SOFTMAX } w2v_loss;
+
+/* Everything that one epoch needs to know; read-only while it runs, but for the matrices. */
+typedef struct {
+    w2v_model model;
+    w2v_loss loss;
+    int64_t n_words;
+    int64_t stride;           /* numbers from one row to the next, a multiple of W2V_ROW_ALIGN */
+    w2v_real *in_vecs;        /* INOUT [V, stride], 64-byte aligned */
+    w2v_real *out_vecs;       /* INOUT [V, stride], or [V-1, stride] node vectors for hierarchical softmax */
+    const uint32_t *keep_prob; /* [V] a token is kept when a 32-bit draw is <= this; NULL keeps all */
+    const w2v_alias *noise;   /* [V], negative sampling only */
+    const w2v_tree *tree;     /* hierarchical softmax only */
+    int32_t window;           /* W >= 1 */
+    int32_t n_noise;          /* K >= 0 */
+    int32_t shrink_windows;   /* draw 1..W per centre, as word2vec does, instead of W */
+    int32_t share_noise;      /* one draw of noise words per window instead of per pair */
+    int32_t tile_inputs;      /* most inputs of one tile; more are worked off in turn */
+    double hidden_scale;      /* CBOW's hidden vector: 0 for the mean of the context rows, 1 for their sum */
+    double context_scale;     /* what a context row gets of the hidden vector's step: 0 for 1 / C, else this factor */
+    double lr_start, lr_end;  /* learning rate at the first and after the last token of this epoch */
+    int64_t n_tokens;         /* ids >= 0 in the corpus */
+    uint64_t seed;
+    uint64_t epoch;
+    int32_t n_threads;
+    int64_t n_hot_in, n_hot_out; /* most frequent rows of which each thread keeps a private copy */
+} w2v_plan;
+
+/* Shared with the thread that watches. All fields are read and written atomically or under the run's lock. */
+typedef struct {
+    int64_t tokens_done;   /* tokens of this epoch finished so far */
+    int64_t n_predictions; /* what `loss` sums over */
+    double loss;           /* sum over predictions; the mean is loss / n_predictions */
+    int32_t stop;          /* set it to 1 and the epoch ends within milliseconds */
+} w2v_progress;
+
+/* Train one epoch over ids [n_ids]. Reports W2V_ERR_STOPPED or W2V_ERR_DIVERGED; the matrices then hold what was learnt. */
+w2v_status w2v_train_epoch(const w2v_plan *plan, const int32_t *ids, int64_t n_ids, w2v_progress *progress);
+
+/* How many shards an epoch is cut into: a function of the corpus alone, so that random draws do not depend on threads. */
+int64_t w2v_shard_count(int64_t n_ids);
+
+/* ---- seams for tests and benchmarks ---- */
+
+/* Write each window that shard `shard` of `n_ids` ids walks, as (centre, n_contexts, contexts ...), into out
+ * [capacity]; returns the numbers written, or -1 when capacity is too small. */
+int64_t w2v_walk_list(const w2v_plan *plan, const int32_t *ids, int64_t n_ids, int64_t shard, int32_t *out,
+                      int64_t capacity);
+
+#endif

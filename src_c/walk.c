@@ -1,0 +1,140 @@
+/* walk.c: see walk.h. */
+#include "walk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* 65,536 places keep a shard's bookkeeping below a thousandth of its work while threads still finish together. */
+enum { SHARD_PLACES = 65536, MIN_SHARDS = 64, MIN_SHARD_PLACES = 1024 };
+
+static int64_t shard_places(int64_t n_ids) {
+    int64_t places = n_ids / MIN_SHARDS;
+    return places > SHARD_PLACES ? SHARD_PLACES : places < MIN_SHARD_PLACES ? MIN_SHARD_PLACES : places;
+}
+
+int64_t w2v_shard_count(int64_t n_ids) {
+    int64_t places = shard_places(n_ids);
+    return (n_ids + places - 1) / places;
+}
+
+w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *ids, int64_t n_ids) {
+    memset(walk, 0, sizeof *walk);
+    walk->plan = plan;
+    walk->ids = ids;
+    walk->n_ids = n_ids;
+    walk->capacity = W2V_WALK_PIECE + 4 * (int64_t)plan->window;
+    walk->kept = malloc((size_t)walk->capacity * sizeof *walk->kept);
+    return walk->kept ? W2V_OK : W2V_ERR_MEMORY;
+}
+
+void w2v_walk_free(w2v_walk *walk) { free(walk->kept); }
+
+static int is_kept(w2v_walk *walk, int32_t id) {
+    const uint32_t *keep_prob = walk->plan->keep_prob;
+    return !keep_prob || keep_prob[id] == UINT32_MAX || (uint32_t)(rng_next(&walk->rng) >> 32) <= keep_prob[id];
+}
+
+/* How far beyond a shard's ends to look for contexts: where subsampling drops nearly everything, there may be none. */
+static int64_t reach(const w2v_walk *walk) { return 64 + 16 * (int64_t)walk->plan->window; }
+
+/* Contexts of the first centres, where the shard begins within a line. */
+static void look_back(w2v_walk *walk, int64_t begin) {
+    const int64_t window = walk->plan->window, furthest = begin - reach(walk);
+    int64_t n = 0;
+    for (int64_t p = begin - 1; p >= 0 && p >= furthest && n < window && walk->ids[p] != W2V_LINE_END; p--)
+        if (is_kept(walk, walk->ids[p])) walk->kept[n++] = walk->ids[p];
+    for (int64_t i = 0; i < n / 2; i++) {
+        int32_t swapped = walk->kept[i];
+        walk->kept[i] = walk->kept[n - 1 - i];
+        walk->kept[n - 1 - i] = swapped;
+    }
+    walk->n_kept = walk->next = n;
+    walk->line_open = n > 0;
+}
+
+/* Contexts of the last centres, where the shard ends within a line. */
+static void look_ahead(w2v_walk *walk) {
+    const int64_t window = walk->plan->window, furthest = walk->end + reach(walk);
+    for (int64_t p = walk->end, n = 0; p < walk->n_ids && p < furthest && n < window && walk->ids[p] != W2V_LINE_END; p++)
+        if (is_kept(walk, walk->ids[p])) {
+            walk->kept[walk->n_kept++] = walk->ids[p];
+            n++;
+        }
+}
+
+void w2v_walk_start(w2v_walk *walk, int64_t shard) {
+    const int64_t places = shard_places(walk->n_ids);
+    walk->place = shard * places;
+    walk->end = walk->place + places < walk->n_ids ? walk->place + places : walk->n_ids;
+    walk->n_read = 0;
+    walk->rng = rng_stream(walk->plan->seed, walk->plan->epoch, (uint64_t)shard);
+    walk->n_kept = walk->next = walk->n_ready = 0;
+    walk->line_open = 0;
+    if (walk->place > 0) look_back(walk, walk->place);
+}
+
+int w2v_walk_refill(w2v_walk *walk) {
+    const int64_t window = walk->plan->window;
+    if (walk->place >= walk->end) return 0;
+    if (walk->line_open) { /* keep what the next centres still need to their left */
+        int64_t from = walk->next > window ? walk->next - window : 0;
+        memmove(walk->kept, walk->kept + from, (size_t)(walk->n_kept - from) * sizeof *walk->kept);
+        walk->n_kept -= from;
+        walk->next -= from;
+    } else {
+        walk->n_kept = walk->next = 0;
+    }
+    walk->line_open = 1;
+    /* Room for `window` tokens stays free for look_ahead. */
+    while (walk->place < walk->end && walk->n_kept < walk->capacity - window) {
+        int32_t id = walk->ids[walk->place++];
+        if (id == W2V_LINE_END) {
+            walk->line_open = 0;
+            break;
+        }
+        walk->n_read++;
+        if (is_kept(walk, id)) walk->kept[walk->n_kept++] = id;
+    }
+    if (!walk->line_open) {
+        walk->n_ready = walk->n_kept;
+    } else if (walk->place >= walk->end) {
+        walk->n_ready = walk->n_kept;
+        look_ahead(walk);
+    } else {
+        walk->n_ready = walk->n_kept > window ? walk->n_kept - window : 0;
+    }
+    return 1;
+}
+
+w2v_window w2v_walk_next(w2v_walk *walk) {
+    const w2v_plan *plan = walk->plan;
+    int64_t reach_now = plan->window, pos = walk->next++;
+    if (plan->shrink_windows) reach_now = 1 + high_below(rng_next(&walk->rng), (uint32_t)plan->window);
+    w2v_window window = {walk->kept, pos, pos - reach_now, pos + reach_now + 1};
+    if (window.low < 0) window.low = 0;
+    if (window.high > walk->n_kept) window.high = walk->n_kept;
+    return window;
+}
+
+int64_t w2v_walk_list(const w2v_plan *plan, const int32_t *ids, int64_t n_ids, int64_t shard, int32_t *out,
+                      int64_t capacity) {
+    w2v_walk walk;
+    int64_t n = 0;
+    if (w2v_walk_init(&walk, plan, ids, n_ids) != W2V_OK) return -1;
+    w2v_walk_start(&walk, shard);
+    while (n >= 0 && w2v_walk_refill(&walk)) {
+        while (walk_is_ready(&walk)) {
+            w2v_window window = w2v_walk_next(&walk);
+            if (n + 1 + window.high - window.low > capacity) {
+                n = -1;
+                break;
+            }
+            out[n++] = window.line[window.pos];
+            out[n++] = (int32_t)(window.high - window.low - 1);
+            for (int64_t p = window.low; p < window.high; p++)
+                if (p != window.pos) out[n++] = window.line[p];
+        }
+    }
+    w2v_walk_free(&walk);
+    return n;
+}

@@ -1,0 +1,149 @@
+/* test_kernels.c: every kernel of every instruction set that this CPU runs, against the scalar one, on random rows.
+ *
+ * A plain program, so that kernels can be checked where Python is not: cross-compiled and run under an emulator
+ * (.ci/emulate). The Python tests check the scalar kernels against NumPy. Prints one line for each instruction set
+ * with the largest error of each kernel; exits 0 if all are within bounds, 1 if not, 2 if an instruction set named
+ * as an argument was not tested. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels.h"
+
+enum { MAX_INPUTS = 12, MAX_TARGETS = 40, MAX_LENGTH = 512, GUARD = 16, STRIDE = MAX_LENGTH + GUARD };
+static const float GUARD_VALUE = 12345.0f;
+static const float LR = 1.0f; /* far too much to train with: steps as large as the rows make small errors visible */
+
+/* Errors are relative to the size of the sums that a number is made of; lengths to 512 and 40 targets in float. */
+static const double BOUND = 1e-5;
+
+typedef struct {
+    float *data;
+    float *rows[MAX_TARGETS];
+    int n_rows;
+} matrix;
+
+static uint64_t random_state = 0x9E3779B97F4A7C15u;
+
+static double uniform(void) {
+    random_state ^= random_state << 13, random_state ^= random_state >> 7, random_state ^= random_state << 17;
+    return (double)(random_state >> 11) / 9007199254740992.0;
+}
+
+static matrix matrix_new(int n_rows) {
+    matrix m = {0};
+    char *raw = malloc(sizeof(float) * (size_t)n_rows * STRIDE + 64);
+    if (!raw) exit(3);
+    m.data = (float *)(raw + 64 - (uintptr_t)raw % 64); /* never freed: the program lives for a second */
+    m.n_rows = n_rows;
+    for (int i = 0; i < n_rows; i++) m.rows[i] = m.data + (size_t)i * STRIDE;
+    return m;
+}
+
+static void matrix_fill(matrix *m, int64_t n, double scale) {
+    for (int i = 0; i < m->n_rows; i++)
+        for (int64_t d = 0; d < STRIDE; d++) m->rows[i][d] = d < n ? (float)(scale * (2 * uniform() - 1)) : GUARD_VALUE;
+}
+
+static void matrix_copy(matrix *to, const matrix *from) {
+    memcpy(to->data, from->data, sizeof(float) * (size_t)from->n_rows * STRIDE);
+}
+
+/* The largest difference, relative to `scale`; infinite if a guard was overwritten or a number is not finite. */
+static double matrix_error(const matrix *a, const matrix *b, int64_t n, double scale) {
+    double worst = 0;
+    for (int i = 0; i < a->n_rows; i++)
+        for (int64_t d = 0; d < STRIDE; d++) {
+            double error = fabs((double)a->rows[i][d] - b->rows[i][d]) / scale;
+            if (!(error <= worst)) worst = error;
+            if (!isfinite(error) || (d >= n && a->rows[i][d] != GUARD_VALUE)) return INFINITY;
+        }
+    return worst;
+}
+
+static void keep_worst(double *worst, double error) {
+    if (!(error <= *worst)) *worst = error; /* NaN is kept, too */
+}
+
+static void tile_compare(const w2v_kernels *kernels, int64_t n, double size, double *worst) {
+    static matrix x, y, x_steps, y_start, steps_start, y_expected, steps_expected;
+    static float *scratch;
+    if (!scratch) {
+        x = matrix_new(MAX_INPUTS), x_steps = matrix_new(MAX_INPUTS), steps_start = matrix_new(MAX_INPUTS);
+        y = matrix_new(MAX_TARGETS), y_start = matrix_new(MAX_TARGETS), y_expected = matrix_new(MAX_TARGETS);
+        steps_expected = matrix_new(MAX_INPUTS);
+        scratch = malloc(sizeof(float) * W2V_TILE_SCRATCH(MAX_INPUTS, MAX_TARGETS));
+        if (!scratch) exit(3);
+    }
+    float signs[MAX_TARGETS + W2V_TILE_SLACK] = {0}, weights[MAX_TARGETS + W2V_TILE_SLACK] = {0};
+    const int B = 1 + (int)(uniform() * MAX_INPUTS), T = 1 + (int)(uniform() * MAX_TARGETS);
+    for (int t = 0; t < T; t++) {
+        signs[t] = uniform() < 0.5 ? -1.0f : 1.0f;
+        weights[t] = (float)(0.25 + uniform());
+    }
+    matrix_fill(&x, n, size), matrix_fill(&y_start, n, size), matrix_fill(&steps_start, n, size);
+    const w2v_tile tile = {B, T, x.rows, x_steps.rows, y.rows, signs, weights, scratch};
+
+    matrix_copy(&y, &y_start), matrix_copy(&x_steps, &steps_start);
+    const double expected_loss = w2v_kernels_find("scalar")->logistic_tile(&tile, n, LR);
+    matrix_copy(&y_expected, &y), matrix_copy(&steps_expected, &x_steps);
+
+    matrix_copy(&y, &y_start), matrix_copy(&x_steps, &steps_start);
+    const double loss = kernels->logistic_tile(&tile, n, LR);
+    keep_worst(worst, matrix_error(&y, &y_expected, n, size * (1 + B)));
+    keep_worst(worst, matrix_error(&x_steps, &steps_expected, n, size * (1 + T)));
+    keep_worst(worst, fabs(loss - expected_loss) / (1e-3 + fabs(expected_loss)));
+}
+
+static void rows_compare(const w2v_kernels *kernels, int64_t n, double *worst_sum, double *worst_add) {
+    static matrix rows, start, expected, sum, expected_sum;
+    if (!rows.data) {
+        rows = matrix_new(MAX_INPUTS), start = matrix_new(MAX_INPUTS), expected = matrix_new(MAX_INPUTS);
+        sum = matrix_new(1), expected_sum = matrix_new(1);
+    }
+    const w2v_kernels *scalar = w2v_kernels_find("scalar");
+    const int n_rows = (int)(uniform() * (MAX_INPUTS + 1)); /* none is allowed */
+    float *chosen[MAX_INPUTS];
+    for (int i = 0; i < n_rows; i++) chosen[i] = rows.rows[(int)(uniform() * MAX_INPUTS)]; /* repeats are allowed */
+    matrix_fill(&start, n, 1), matrix_fill(&sum, n, 1), matrix_fill(&expected_sum, n, 1);
+    matrix_copy(&rows, &start);
+
+    scalar->rows_sum(chosen, n_rows, n, 0.3f, expected_sum.rows[0]);
+    kernels->rows_sum(chosen, n_rows, n, 0.3f, sum.rows[0]);
+    keep_worst(worst_sum, matrix_error(&sum, &expected_sum, n, 1));
+    scalar->rows_add(chosen, n_rows, n, 0.3f, expected_sum.rows[0]);
+    matrix_copy(&expected, &rows), matrix_copy(&rows, &start);
+    kernels->rows_add(chosen, n_rows, n, 0.3f, expected_sum.rows[0]);
+    keep_worst(worst_add, matrix_error(&rows, &expected, n, MAX_INPUTS));
+}
+
+static int isa_passes(const char *isa) {
+    /* Sizes of numbers: as at the start of training, as at its end, and scores far beyond the limit of the guard. */
+    static const double SIZES[] = {0.01, 0.5, 3.0};
+    double tile[3] = {0}, sum = 0, add = 0;
+    for (int64_t n = W2V_ROW_ALIGN; n <= MAX_LENGTH; n += W2V_ROW_ALIGN)
+        for (int trial = 0; trial < 8; trial++) {
+            for (int k = 0; k < 3; k++) tile_compare(w2v_kernels_find(isa), n, SIZES[k], &tile[k]);
+            rows_compare(w2v_kernels_find(isa), n, &sum, &add);
+        }
+    const int passed = tile[0] <= BOUND && tile[1] <= BOUND && tile[2] <= BOUND && sum <= BOUND && add <= BOUND;
+    printf("%-7s %s  largest error: tile %.1e %.1e %.1e, rows_sum %.1e, rows_add %.1e\n", isa, passed ? "ok  " : "FAIL",
+           tile[0], tile[1], tile[2], sum, add);
+    return passed;
+}
+
+int main(int n_arguments, char **required) {
+    const char *isa;
+    int passed = 1;
+    for (int rank = 0; (isa = w2v_isa_compiled(rank)) != NULL; rank++) {
+        if (w2v_isa_supported(isa)) passed &= isa_passes(isa);
+        else printf("%-7s skipped: compiled, but this CPU does not run it\n", isa);
+    }
+    for (int i = 1; i < n_arguments; i++)
+        if (!w2v_kernels_find(required[i])) {
+            printf("%s was to be tested, but is not compiled in or not supported here\n", required[i]);
+            return 2;
+        }
+    return !passed;
+}
