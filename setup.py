@@ -24,7 +24,11 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, ExecError, LinkError, PlatformError
-from setuptools.modified import newer_group
+
+try:
+    from setuptools.modified import newer_group
+except ImportError:
+    raise SystemExit("fastw2v is built with setuptools >= 77: pip install --upgrade setuptools") from None
 
 HERE = Path(__file__).resolve().parent
 os.chdir(HERE)  # sources are named relative to this folder, as setuptools wants them

@@ -1,10 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Cython face of src_c/counter.c: word counters, and the blocks of text that threads feed to them.
 
-It converts and checks; it reads no files and decides nothing. corpus.py, id_store.py and vocabulary.py call it.
+It converts and checks; it reads no files and decides nothing. corpus.py, block_reader.py, id_store.py and
+vocabulary.py call it.
 Invariants: the GIL is released for every pass over a block or a table; a counter that counts is used by one
-thread at a time (its owner's), one that only looks words up by any number; a Block's memory is its own, so
-views from `room` and `ids` are good until the next call on the same block.
+thread at a time, one that only looks words up by any number; a Block's memory is its own, so views from
+`room` and `ids` are good until the next call on the same block.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -100,10 +101,11 @@ cdef class WordCounter:
 
     def add(self, bytes word not None, int64_t count=0):
         """Add ``count`` to a word, new or known."""
-        check(w2v_counter_add(self._counter, <const uint8_t *>PyBytes_AS_STRING(word), PyBytes_GET_SIZE(word), count))
+        cdef const uint8_t *text = <const uint8_t *>PyBytes_AS_STRING(word)
+        check(w2v_counter_add(self._counter, text, PyBytes_GET_SIZE(word), count))
 
     def merge(self, WordCounter other not None):
-        """Add the words and counts of ``other``; returns the id here of each of its words, int32 [len(other)]."""
+        """Add the words and counts of ``other``; returns the id here of each of its words, int32."""
         cdef int32_t[::1] ids = np.empty(len(other), np.int32)
         cdef w2v_status status
         cdef int32_t *first = &ids[0] if ids.shape[0] else NULL
@@ -143,7 +145,7 @@ cdef class WordCounter:
 
 
 cdef class SentenceSource:
-    """The tokens of an iterable of sentences, handed out in pieces of bounded size, however long a sentence is."""
+    """The tokens of an iterable of sentences, handed out in bounded pieces, however long a sentence is."""
 
     cdef object _sentences, _tokens
     cdef readonly int64_t n_sentences
@@ -162,14 +164,15 @@ cdef class SentenceSource:
             return 0
         if isinstance(sentence, (str, bytes)):
             raise TypeError(
-                f"sentence {self.n_sentences} is a string, {shortened(sentence)}, but each sentence must be a list of "
-                "tokens: split it, for instance sentences=[line.split() for line in lines]"
+                f"sentence {self.n_sentences} is a string, {shortened(sentence)}, but each sentence must be "
+                "a list of tokens: split it, for instance sentences=[line.split() for line in lines]"
             )
         try:
             self._tokens = iter(sentence)
         except TypeError:
             raise TypeError(
-                f"sentence {self.n_sentences} is {shortened(sentence)}, but each sentence must be a list of tokens (str)"
+                f"sentence {self.n_sentences} is {shortened(sentence)}, but each sentence must be a list of "
+                "tokens"
             ) from None
         self._token_no = 0
         return 1
@@ -177,7 +180,9 @@ cdef class SentenceSource:
     cdef int _fail(self, token, Exception cause) except -1:
         where = f"token {self._token_no} of sentence {self.n_sentences}"
         if isinstance(token, str):
-            raise ValueError(f"{where}, {shortened(token)}, holds a lone surrogate and cannot be stored as UTF-8") from cause
+            raise ValueError(
+                f"{where}, {shortened(token)}, holds a lone surrogate and cannot be stored as UTF-8"
+            ) from cause
         raise TypeError(f"{where} is {shortened(token)}, a {type(token).__name__}, but tokens must be str")
 
 
@@ -189,7 +194,7 @@ cdef str shortened(value):
 cdef class Block:
     """One block of text or tokens, and its ids after `count` or `lookup`. Memory is kept for the next use.
 
-    ``begin``, ``own_end`` and ``n_bytes`` are those of w2v_block in src_c/w2v.h; whoever fills the block sets them.
+    What `set_text` sets is explained at w2v_block in src_c/w2v.h.
     """
 
     cdef w2v_block _block
@@ -258,7 +263,7 @@ cdef class Block:
         self._block.n_sizes = 0
 
     def end_last_line(self):
-        """Add the line end that a file's last line may lack. Only for a block that ends where the file does."""
+        """Add the line end that a file's last line may lack: only for a block that ends with the file."""
         if self._block.begin < self._block.n_bytes and self._block.text[self._block.n_bytes - 1] != b"\n":
             self._block.text[self._block.n_bytes] = b"\n"
             self._block.n_bytes += 1
@@ -279,7 +284,7 @@ cdef class Block:
         return pos
 
     def fill_tokens(self, SentenceSource source not None, int64_t n_bytes):
-        """Fill the block with tokens from ``source``, about ``n_bytes`` of them; False when there are none left."""
+        """Fill the block with tokens, about ``n_bytes`` of them; False when there are none left."""
         cdef Py_ssize_t size
         cdef const char *utf8
         cdef int64_t end = 0, n_sizes = 0
@@ -302,7 +307,7 @@ cdef class Block:
                 source._fail(token, None)
             if PyUnicode_IS_COMPACT_ASCII(token):
                 utf8 = PyUnicode_AsUTF8AndSize(token, &size)
-            else:  # through a bytes object that is dropped: AndSize would keep the UTF-8 with each token for good
+            else:  # into bytes that are dropped: AndSize would keep the UTF-8 with each token for good
                 try:
                     encoded = PyUnicode_AsUTF8String(token)
                 except UnicodeEncodeError:
@@ -351,9 +356,10 @@ cdef class Block:
 
     def ids(self):
         """The ids made by `to_ids`: an int32 view that the next use of the block overwrites."""
-        view = PyMemoryView_FromMemory(<char *>self._block.ids, self._block.n_ids * sizeof(int32_t), PyBUF_WRITE) \
-            if self._block.n_ids else b""
-        return np.frombuffer(view, np.int32)
+        if self._block.n_ids == 0:
+            return np.empty(0, np.int32)
+        cdef Py_ssize_t n_bytes = self._block.n_ids * sizeof(int32_t)
+        return np.frombuffer(PyMemoryView_FromMemory(<char *>self._block.ids, n_bytes, PyBUF_WRITE), np.int32)
 
 
 def renumber(int32_t[::1] ids not None, const int32_t[::1] new_ids not None):

@@ -36,7 +36,7 @@ cdef extern from "w2v.h" nogil:
         const w2v_alias *noise
         const w2v_tree *tree
         int32_t window, n_noise, shrink_windows, share_noise, tile_inputs
-        double hidden_scale, context_scale, lr_start, lr_end
+        double noise_weight, hidden_scale, context_scale, lr_start, lr_end
         int64_t n_tokens
         uint64_t seed, epoch
         int32_t n_threads
@@ -60,6 +60,17 @@ cdef extern from "w2v.h" nogil:
     int64_t w2v_walk_list(const w2v_plan *plan, const int32_t *ids, int64_t n_ids, int64_t shard, int32_t *out,
                           int64_t capacity)
 
+cdef extern from *:
+    """
+    #if defined(__VERSION__)
+    #define W2V_COMPILER __VERSION__
+    #else
+    #define W2V_COMPILER "MSVC"
+    #endif
+    """
+    const char *W2V_COMPILER
+    long CYTHON_HEX_VERSION
+
 cdef extern from "kernels.h" nogil:
     ctypedef struct w2v_tile:
         int32_t n_inputs, n_targets
@@ -68,6 +79,7 @@ cdef extern from "kernels.h" nogil:
         w2v_real **targets
         const w2v_real *signs
         const w2v_real *weights
+        w2v_real **fetch
         w2v_real *scratch
     ctypedef struct w2v_kernels:
         double (*logistic_tile)(const w2v_tile *tile, int64_t n, w2v_real lr) noexcept nogil
@@ -136,8 +148,14 @@ def has_openmp():
 
 
 def build_info():
-    """How this extension was built: precision and the date of the OpenMP standard (0: serial)."""
-    return {"real": REAL.name, "openmp": w2v_openmp_version(), "isa": isa_compiled()}
+    """How this extension was built: precision, date of the OpenMP standard (0: serial), compiler, Cython."""
+    cython = ".".join(str(CYTHON_HEX_VERSION >> shift & 255) for shift in (24, 16, 8))
+    return {
+        "real": REAL.name,
+        "openmp": w2v_openmp_version(),
+        "compiler": W2V_COMPILER.decode(),
+        "cython": cython,
+    }
 
 
 # ---- noise words and Huffman tree ----
@@ -250,6 +268,7 @@ cdef class Plan:
             self.c.tree = &self.tree
         self.c.window = numbers.pop("window")
         self.c.n_noise = numbers.pop("n_noise", 0)
+        self.c.noise_weight = numbers.pop("noise_weight", 1.0)
         self.c.shrink_windows = numbers.pop("shrink_windows", True)
         self.c.share_noise = numbers.pop("share_noise", True)
         self.c.tile_inputs = numbers.pop("tile_inputs", 2 * self.c.window)
@@ -348,6 +367,7 @@ def logistic_tile(inputs, input_ids, targets, target_ids, signs, weights, double
     tile.n_inputs, tile.n_targets = <int32_t> x.n, <int32_t> y.n
     tile.inputs, tile.input_steps, tile.targets = x.pointers, x_steps.pointers, y.pointers
     tile.signs, tile.weights, tile.scratch = &sign_view[0], &weight_view[0], &scratch[0]
+    tile.fetch = NULL
     with nogil:
         for _ in range(repeat):
             loss = kernels.logistic_tile(&tile, n, <w2v_real> lr)

@@ -166,7 +166,7 @@ def _format_of(path: str) -> str:
         ) from None
 
 
-def _check_output(output: str, corpus: Sequence[str]) -> None:
+def _check_output(output: str, corpus: Sequence[str | Path]) -> None:
     """Find out before training whether the output can be written, and that it is not the corpus."""
     path = Path(output)
     if path.is_dir():
@@ -247,9 +247,13 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     report["pairs"] = []
     for path in arguments.pairs:
         pairs = evaluation.score_pairs(wv.index_to_key, wv.vectors, path, restrict_vocab=arguments.restrict)
-        figures = {"spearman": float(pairs.spearman[0]), "pearson": float(pairs.pearson[0])}
-        figures = {name: value if math.isfinite(value) else None for name, value in figures.items()}
-        report["pairs"].append({"file": path, **figures, "covered": pairs.n_covered, "asked": pairs.n_asked})
+        figures = {
+            "spearman": _finite(pairs.spearman[0]),
+            "pearson": _finite(pairs.pearson[0]),
+            "covered": pairs.n_covered,
+            "asked": pairs.n_asked,
+        }
+        report["pairs"].append({"file": path, **figures})
     if arguments.json:
         print(json.dumps(report))
     else:
@@ -276,6 +280,11 @@ def _print_evaluation(report: Mapping[str, Any]) -> None:
                 f"{name:<32} {_per_cent(row['spearman']):>7} {_per_cent(row['pearson']):>8}"
                 f" {row['covered']:>8} {row['asked']:>8}"
             )
+
+
+def _finite(number: float) -> float | None:
+    """None for NaN, the correlation of constants, which JSON cannot hold."""
+    return float(number) if math.isfinite(number) else None
 
 
 def _per_cent(share: float | None) -> str:

@@ -79,9 +79,10 @@ class Corpus:
         sentences : iterable of lists of str
             Each sentence is a list (or other iterable) of tokens; a token is any str without lone surrogates.
         corpus_file : str, os.PathLike, or a list of them
-            Text files, one sentence a line, words separated by ASCII white space; ``.gz``, ``.bz2``, ``.xz``
-            and ``.zst`` are decompressed. Folders, patterns and pipes: see
-            `fastw2v.text_files.find_text_files`.
+            Text files, one sentence a line of any length, words separated by ASCII white space; ``.gz``,
+            ``.bz2``, ``.xz`` and ``.zst`` are decompressed. Folders, patterns and pipes: see
+            `fastw2v.text_files.find_text_files`. DIFFERS: gensim cuts lines after 10,000 words, and its
+            `LineSentence` splits at the white space of Unicode (no-break space, ...), too.
 
         Raises
         ------

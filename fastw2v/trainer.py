@@ -38,7 +38,7 @@ def keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.f
         return np.ones(len(counts))
     threshold = sample * counts.sum() if sample < 1 else math.floor(sample * (3 + math.sqrt(5)) / 2)
     ratio = threshold / counts
-    return np.minimum(1.0, np.sqrt(ratio) + ratio)
+    return np.asarray(np.minimum(1.0, np.sqrt(ratio) + ratio))
 
 
 def noise_weights(counts: NDArray[np.int64], exponent: float) -> NDArray[np.float64]:

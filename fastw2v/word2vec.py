@@ -297,10 +297,9 @@ class Word2Vec:
         self.epochs_done, self.history = 0, []
         in_vecs = _train.aligned_zeros(len(vocabulary.words), self.vector_size)
         random = np.random.default_rng(self.seed % 2**64)
-        # word2vec.c's start: uniform in +-0.5 / D; the output layer starts at zero
         start = random.random((len(in_vecs), self.vector_size), dtype=np.float32)
         start -= np.float32(0.5)
-        start /= np.float32(self.vector_size)
+        start *= np.float32(START_WIDTH / self.vector_size)
         in_vecs[:, : self.vector_size] = start
         self._adopt(vocabulary, in_vecs, _train.aligned_zeros(*in_vecs.shape))
 

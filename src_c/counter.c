@@ -1,11 +1,12 @@
 /* counter.c: from text to counted words and ids, in one reading.
  *
- * A thread gives each block of text to its own counter and gets *provisional* ids, the counter's order of first
- * sight. When all is read the counters are merged, the words sorted, and the blocks renumbered; so a text is read
- * once and no thread waits for another. Which bytes are a block, how files are read and which words are kept is
- * the business of the Python layer (corpus.py, vocabulary.py), which calls this through _corpus.pyx.
- * Words are worked off in batches: first all are cut and hashed and their slots asked for, then looked up, so that
- * the cache misses of rare words overlap. Invariant: the ids, once renumbered, do not depend on blocks or threads. */
+ * A thread gives each block of text to its own counter and gets *provisional* ids, the counter's order of
+ * first sight. When all is read the counters are merged, the words sorted, and the blocks renumbered; so a
+ * text is read once and no thread waits for another. Which bytes are a block, how files are read and which
+ * words are kept is the business of the Python layer (corpus.py, vocabulary.py), which calls this through
+ * _corpus.pyx. Words are worked off in batches: first all are cut and hashed and their slots asked for,
+ * then looked up, so that the cache misses of rare words overlap. Invariant: the ids, once renumbered, do
+ * not depend on blocks or threads. */
 #include <stdlib.h>
 #include <string.h>
 #ifdef __linux__
@@ -19,7 +20,8 @@ enum { BATCH = 64, FIRST_SLOTS = 1 << 13, FIRST_WORDS = 1 << 12, FIRST_BYTES = 1
 
 /* ---- the table ---- */
 
-/* Empty slots; of a large table in huge pages where the system has them, since every rare word is a TLB miss else. */
+/* Empty slots; of a large table in huge pages where the system has them, since every rare word is a TLB
+ * miss else. */
 static word_slot *slots_new(int64_t n_slots) {
     const size_t n_bytes = (size_t)n_slots * sizeof(word_slot);
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
@@ -126,7 +128,8 @@ static w2v_status grow_bytes(w2v_counter *counter, int64_t at_least) {
     return W2V_OK;
 }
 
-/* Put a word that find_word did not find into the empty slot that it returned, which then may not be used again. */
+/* Put a word that find_word did not find into the empty slot that it returned, which then may not be used
+ * again. */
 static w2v_status insert_word(w2v_counter *counter, const word_key *key, word_slot *slot, int64_t count) {
     const int64_t id = counter->n_words, begin = word_begin(counter, id), end = begin + key->n_bytes;
     if (id == INT32_MAX)
@@ -177,34 +180,33 @@ w2v_status w2v_counter_add(w2v_counter *counter, const uint8_t *word, int64_t n_
 
 /* ---- from text or tokens to ids ---- */
 
-W2V_INLINE void put_line_end(w2v_block *block) {
-    block->n_lines++;
-    if (block->n_ids == 0 || block->ids[block->n_ids - 1] != W2V_LINE_END)
-        block->ids[block->n_ids++] = W2V_LINE_END;
-}
-
 /* Turn a batch into ids. Either `learner` is `known` and takes new words and counts, or it is NULL. */
 W2V_INLINE w2v_status put_batch(const w2v_counter *known, w2v_counter *learner, w2v_block *block,
                                 const word_key *batch, int64_t n) {
-    for (int64_t i = 0; i < n; i++) {
+    int32_t *ids = block->ids;
+    int64_t n_ids = block->n_ids, n_lines = 0; /* not counted in *block, which any store might change */
+    w2v_status status = W2V_OK;
+    for (int64_t i = 0; i < n && status == W2V_OK; i++) {
         if (batch[i].n_bytes < 0) {
-            put_line_end(block);
+            n_lines++;
+            if (n_ids == 0 || ids[n_ids - 1] != W2V_LINE_END)
+                ids[n_ids++] = W2V_LINE_END;
             continue;
         }
-        block->n_words++;
         word_slot *slot = find_word(known, &batch[i]);
         if (slot->number) {
-            block->ids[block->n_ids++] = (int32_t)(slot->number - 1);
+            ids[n_ids++] = (int32_t)(slot->number - 1);
             if (learner)
                 slot->count++;
         } else if (learner) {
-            block->ids[block->n_ids++] = (int32_t)learner->n_words;
-            const w2v_status status = insert_word(learner, &batch[i], slot, 1);
-            if (status)
-                return status;
+            ids[n_ids++] = (int32_t)learner->n_words;
+            status = insert_word(learner, &batch[i], slot, 1);
         }
     }
-    return W2V_OK;
+    block->n_ids = n_ids;
+    block->n_lines += n_lines;
+    block->n_words += n - n_lines;
+    return status;
 }
 
 static void start_block(w2v_block *block) {
@@ -213,37 +215,45 @@ static void start_block(w2v_block *block) {
     memset(block->text + block->n_bytes, ' ', W2V_TEXT_PADDING);
 }
 
+/* Add a word to the batch and ask for its slot, which put_batch will need. */
+W2V_INLINE void put_key(const w2v_counter *known, word_key *batch, int64_t *n, const uint8_t *word,
+                        int64_t n_bytes) {
+    batch[*n] = key_of(word, n_bytes);
+    W2V_PREFETCH(first_slot(known, batch[*n].hash));
+    ++*n;
+}
+
 W2V_INLINE w2v_status text_to_ids(const w2v_counter *known, w2v_counter *learner, w2v_block *block) {
     start_block(block);
     const uint8_t *text = block->text;
     const int64_t own_end = block->own_end;
     int64_t pos = block->begin;
+    int64_t word = pos; /* where the current word begins; or, between words, after the last white space */
     if (pos > 0 && !is_space(text[pos - 1])) /* in the middle of a word, which is the previous block's */
-        pos = word_end(text, pos);
-    word_key batch[BATCH];
-    while (pos < own_end) {
-        int64_t n = 0;
-        while (n < BATCH && pos < own_end) {
-            if (text[pos] == '\n') {
-                batch[n++].n_bytes = -1;
-                pos++;
-            } else if (is_space(text[pos])) {
-                pos++;
-            } else {
-                const int64_t end = word_end(text, pos);
-                if (text[end] == 0) {
-                    block->nul_byte = end;
-                    return W2V_ERR_NUL_BYTE;
-                }
-                batch[n] = key_of(text + pos, end - pos);
-                W2V_PREFETCH(first_slot(known, batch[n].hash));
-                n++;
-                pos = end;
-            }
+        pos = word = w2v_text_first_space(text, pos, own_end);
+    word_key batch[BATCH + CHUNK + 1];
+    int64_t n = 0;
+    for (; word < own_end; pos += CHUNK) {
+        int has_nul;
+        uint64_t spaces = space_bits(text + pos, &has_nul);
+        if (has_nul) {
+            block->nul_byte = (const uint8_t *)memchr(text + pos, 0, CHUNK) - text;
+            return W2V_ERR_NUL_BYTE;
         }
-        const w2v_status status = put_batch(known, learner, block, batch, n);
-        if (status)
-            return status;
+        for (; spaces && word < own_end; spaces &= spaces - 1) {
+            const int64_t space = pos + lowest_bit(spaces);
+            if (space > word)
+                put_key(known, batch, &n, text + word, space - word);
+            if (text[space] == '\n' && space < own_end)
+                batch[n++].n_bytes = -1;
+            word = space + 1;
+        }
+        if (n >= BATCH || word >= own_end) {
+            const w2v_status status = put_batch(known, learner, block, batch, n);
+            if (status)
+                return status;
+            n = 0;
+        }
     }
     return W2V_OK;
 }
@@ -252,28 +262,32 @@ W2V_INLINE w2v_status tokens_to_ids(const w2v_counter *known, w2v_counter *learn
     start_block(block);
     const uint8_t *text = block->text;
     word_key batch[BATCH];
-    for (int64_t first = 0; first < block->n_sizes; first += BATCH) {
-        const int64_t n = block->n_sizes - first < BATCH ? block->n_sizes - first : BATCH;
-        for (int64_t i = 0; i < n; i++) {
-            const int64_t n_bytes = block->sizes[first + i];
-            if (n_bytes < 0) {
-                batch[i].n_bytes = -1;
-                continue;
-            }
-            batch[i] = key_of(text, n_bytes);
-            W2V_PREFETCH(first_slot(known, batch[i].hash));
+    int64_t n = 0;
+    for (int64_t token = 0; token < block->n_sizes; token++) {
+        const int64_t n_bytes = block->sizes[token];
+        if (n_bytes < 0) {
+            batch[n++].n_bytes = -1;
+        } else {
+            put_key(known, batch, &n, text, n_bytes);
             text += n_bytes;
         }
-        const w2v_status status = put_batch(known, learner, block, batch, n);
-        if (status)
-            return status;
+        if (n == BATCH || token + 1 == block->n_sizes) {
+            const w2v_status status = put_batch(known, learner, block, batch, n);
+            if (status)
+                return status;
+            n = 0;
+        }
     }
     return W2V_OK;
 }
 
-w2v_status w2v_text_count(w2v_counter *counter, w2v_block *block) { return text_to_ids(counter, counter, block); }
+w2v_status w2v_text_count(w2v_counter *counter, w2v_block *block) {
+    return text_to_ids(counter, counter, block);
+}
 
-w2v_status w2v_text_lookup(const w2v_counter *counter, w2v_block *block) { return text_to_ids(counter, NULL, block); }
+w2v_status w2v_text_lookup(const w2v_counter *counter, w2v_block *block) {
+    return text_to_ids(counter, NULL, block);
+}
 
 w2v_status w2v_tokens_count(w2v_counter *counter, w2v_block *block) {
     return tokens_to_ids(counter, counter, block);
@@ -339,13 +353,12 @@ w2v_status w2v_counter_sort(const w2v_counter *counter, const int64_t *counts, i
 
 int64_t w2v_ids_renumber(int32_t *ids, int64_t n_ids, const int32_t *new_ids) {
     int64_t n_left = 0;
-    int32_t previous = 0; /* a line end may come first */
     for (int64_t pos = 0; pos < n_ids; pos++) {
         const int32_t id = new_ids[ids[pos] + 1];
-        const int stays = (id >= 0) | ((id == W2V_LINE_END) & (previous != W2V_LINE_END));
-        ids[n_left] = id; /* without a branch: which words are rare cannot be predicted */
-        n_left += stays;
-        previous = stays ? id : previous;
+        if (id == W2V_LINE_END && n_left > 0 && ids[n_left - 1] == W2V_LINE_END)
+            continue;
+        ids[n_left] = id; /* which words are dropped cannot be predicted: no branch */
+        n_left += id >= W2V_LINE_END;
     }
     return n_left;
 }

@@ -25,6 +25,7 @@ W2V_INLINE vec v_div(vec a, vec b) { return _mm512_div_ps(a, b); }
 W2V_INLINE vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 W2V_INLINE vec v_max(vec a, vec b) { return _mm512_max_ps(a, b); }
 W2V_INLINE vec v_abs(vec a) { return _mm512_abs_ps(a); }
+W2V_INLINE int v_any_above(vec a, vec limit) { return _mm512_cmp_ps_mask(a, limit, _CMP_GT_OQ) != 0; }
 W2V_INLINE vec v_if_negative(vec z, vec then, vec otherwise) {
     return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(z)), otherwise, then);
 }
@@ -33,11 +34,16 @@ W2V_INLINE vec v_pow2_of_shifted(vec shifted) {
     __m512i bits = _mm512_slli_epi32(_mm512_castps_si512(shifted), 23);
     return _mm512_castsi512_ps(_mm512_add_epi32(bits, _mm512_castps_si512(_mm512_set1_ps(1.0f))));
 }
-/* Four sums by transposition: fold to 256 bits, then each horizontal addition serves two accumulators. */
-W2V_INLINE __m256 fold(vec a) { return _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)); }
+/* Four sums by transposition: halves, then quarters, of different accumulators share each addition. */
+W2V_INLINE vec pair(vec a, vec b) { /* quarters a0+a2, a1+a3, b0+b2, b1+b3 */
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xFF00, a, b), _mm512_shuffle_f32x4(a, b, 0x4E));
+}
 W2V_INLINE void v_sum4(vec a, vec b, vec c, vec d, float *out) {
-    __m256 sums = _mm256_hadd_ps(_mm256_hadd_ps(fold(a), fold(b)), _mm256_hadd_ps(fold(c), fold(d)));
-    _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps(sums, 1)));
+    vec ab = pair(a, b), cd = pair(c, d);
+    vec sums = _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xDD));
+    sums = _mm512_add_ps(sums, _mm512_permute_ps(sums, 0x4E)); /* one quarter each for a, b, c, d */
+    sums = _mm512_add_ps(sums, _mm512_permute_ps(sums, 0xB1));
+    _mm_storeu_ps(out, _mm512_castps512_ps128(_mm512_maskz_compress_ps(0x1111, sums)));
 }
 
 #include "vec_math.h"

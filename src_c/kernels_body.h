@@ -33,14 +33,19 @@ W2V_INLINE void scores_block(w2v_real *const *inputs, w2v_real *const *targets, 
 }
 
 /* Targets and inputs learn from each other: y_t += sum_i g_it x_i while step_i += sum_t g_it y_t with the y_t from
- * before. The NT old and NT new target registers stay put while the inputs stream through. */
-W2V_INLINE void steps_block(const w2v_tile *tile, w2v_real *const *targets, int64_t n, const w2v_real *g,
+ * before. The NT old and NT new target registers stay put while the inputs stream through. Rows that will be wanted next
+ * are prefetched a line at a time between the arithmetic: all at once, they would wait for each other. */
+W2V_INLINE void steps_block(const w2v_tile *tile, int32_t first_target, int64_t n, const w2v_real *g,
                             const int32_t n_inputs, const int NT) {
+    w2v_real *const *targets = tile->targets + first_target;
+    w2v_real *const *fetch = tile->fetch ? tile->fetch + first_target : targets;
     w2v_real *const *inputs = tile->inputs, *const *input_steps = tile->input_steps;
     for (int64_t d = 0; d < n; d += V_WIDTH) {
         vec y_old[V_BLOCK], y_new[V_BLOCK];
         W2V_UNROLL
         for (int t = 0; t < NT; t++) y_old[t] = y_new[t] = v_load(targets[t] + d);
+        W2V_UNROLL
+        for (int t = 0; t < NT; t++) W2V_PREFETCH(fetch[t] + d);
         for (int32_t i = 0; i < n_inputs; i++) {
             vec x = v_load(inputs[i] + d), step = v_load(input_steps[i] + d);
             W2V_UNROLL
@@ -56,15 +61,20 @@ W2V_INLINE void steps_block(const w2v_tile *tile, w2v_real *const *targets, int6
     }
 }
 
-static void scores_of_width(const w2v_tile *tile, w2v_real *const *targets, int64_t n, w2v_real *out, int nt) {
-    w2v_real *const *inputs = tile->inputs;
-    int32_t i = 0, n_inputs = tile->n_inputs;
-#define SCORES(NT)                                                                                                \
-    case NT:                                                                                                      \
-        if (V_QUAD >= NT)                                                                                         \
-            for (; i + 4 <= n_inputs; i += 4) scores_block(inputs + i, targets, n, out + i * NT, 4, NT);          \
-        for (; i + 2 <= n_inputs; i += 2) scores_block(inputs + i, targets, n, out + i * NT, 2, NT);              \
-        for (; i < n_inputs; i++) scores_block(inputs + i, targets, n, out + i * NT, 1, NT);                      \
+/* Inputs four, three or two at a time where the registers hold them (a last single one would be the slowest). */
+static void scores_of_width(const w2v_tile *tile, int32_t first_target, int64_t n, w2v_real *out, int nt) {
+    w2v_real *const *inputs = tile->inputs, *const *targets = tile->targets + first_target;
+#define SCORES(NT)                                                                                           \
+    case NT:                                                                                                 \
+        for (int32_t i = 0, left = tile->n_inputs; left > 0;) {                                              \
+            int take = NT <= V_QUAD ? (left == 5 ? 3 : left > 4 ? 4 : left) : left > 1 ? 2 : 1;              \
+            if (NT <= V_QUAD && take == 4) scores_block(inputs + i, targets, n, out + i * NT, 4, NT);        \
+            else if (NT <= V_QUAD && take == 3) scores_block(inputs + i, targets, n, out + i * NT, 3, NT);   \
+            else if (take == 2) scores_block(inputs + i, targets, n, out + i * NT, 2, NT);                   \
+            else scores_block(inputs + i, targets, n, out + i * NT, 1, NT);                                  \
+            i += take;                                                                                       \
+            left -= take;                                                                                    \
+        }                                                                                                    \
         break;
     switch (nt) {
         V_FOR_EACH_WIDTH(SCORES)
@@ -72,11 +82,11 @@ static void scores_of_width(const w2v_tile *tile, w2v_real *const *targets, int6
 #undef SCORES
 }
 
-static void steps_of_width(const w2v_tile *tile, w2v_real *const *targets, int64_t n, const w2v_real *g, int nt) {
-#define STEPS(NT)                                                                                                 \
-    case NT:                                                                                                      \
-        if (tile->n_inputs == 1) steps_block(tile, targets, n, g, 1, NT);                                         \
-        else steps_block(tile, targets, n, g, tile->n_inputs, NT);                                                \
+static void steps_of_width(const w2v_tile *tile, int32_t first_target, int64_t n, const w2v_real *g, int nt) {
+#define STEPS(NT)                                                                                            \
+    case NT:                                                                                                 \
+        if (tile->n_inputs == 1) steps_block(tile, first_target, n, g, 1, NT);                               \
+        else steps_block(tile, first_target, n, g, tile->n_inputs, NT);                                      \
         break;
     switch (nt) {
         V_FOR_EACH_WIDTH(STEPS)
@@ -98,12 +108,15 @@ W2V_INLINE double steps_from_scores(w2v_real *scores, const w2v_real *signs, con
     vec loss = v_zero();
     for (int64_t k = 0; k < n_scores; k += V_WIDTH) {
         vec sign = v_loadu(signs + k), weight = v_loadu(weights + k);
-        vec z = v_mul(sign, v_loadu(scores + k));
-        vec size = v_abs(z), e = v_exp_minus(size);
-        vec sigmoid = v_div(v_if_negative(z, e, one), v_add(one, e));
-        vec guard = v_div(limit, v_max(limit, size));
-        v_storeu(scores + k, v_mul(v_mul(minus_lr, v_mul(sign, weight)), v_mul(sigmoid, guard)));
-        loss = v_fma(weight, v_add(v_max(v_zero(), z), v_log1p(e)), loss);
+        vec z = v_mul(sign, v_loadu(scores + k)), size = v_abs(z);
+        /* With e = exp(-|z|), the sigmoid needs 1 / (1 + e) and the logarithm e / (2 + e): one division for both. */
+        vec e = v_exp_minus(size), one_e = v_add(one, e), two_e = v_add(one, one_e);
+        vec inverse = v_div(one, v_mul(one_e, two_e));
+        vec sigmoid = v_mul(v_if_negative(z, e, one), v_mul(two_e, inverse));
+        vec step = v_mul(v_mul(minus_lr, v_mul(sign, weight)), sigmoid);
+        if (v_any_above(size, limit)) step = v_mul(step, v_div(limit, v_max(limit, size)));
+        v_storeu(scores + k, step);
+        loss = v_fma(weight, v_add(v_max(v_zero(), z), v_log1p(e, v_mul(e, v_mul(one_e, inverse)))), loss);
     }
     w2v_real sums[4];
     v_sum4(loss, v_zero(), v_zero(), v_zero(), sums);
@@ -127,9 +140,10 @@ static double logistic_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
 
     for (int32_t block = 0, t = 0; block < n_blocks; block++) {
         int32_t nt = (T - t) / (n_blocks - block);
-        scores_of_width(tile, tile->targets + t, n, scores + (int64_t)B * t, nt);
+        /* Before the scores, so that these stores are long done when wider loads want them back. */
         repeat(tile->signs + t, nt, B, signs + (int64_t)B * t);
         repeat(tile->weights + t, nt, B, weights + (int64_t)B * t);
+        scores_of_width(tile, t, n, scores + (int64_t)B * t, nt);
         t += nt;
     }
     v_storeu(scores + n_scores, v_zero()); /* the lanes past the end: a score of 0 that weighs nothing */
@@ -138,7 +152,7 @@ static double logistic_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
     double loss = steps_from_scores(scores, signs, weights, n_scores, lr);
     for (int32_t block = 0, t = 0; block < n_blocks; block++) {
         int32_t nt = (T - t) / (n_blocks - block);
-        steps_of_width(tile, tile->targets + t, n, scores + (int64_t)B * t, nt);
+        steps_of_width(tile, t, n, scores + (int64_t)B * t, nt);
         t += nt;
     }
     return loss;

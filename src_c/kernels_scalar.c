@@ -24,13 +24,14 @@ W2V_INLINE vec v_div(vec a, vec b) { return a / b; }
 W2V_INLINE vec v_fma(vec a, vec b, vec c) { return a * b + c; }
 W2V_INLINE vec v_abs(vec a) { return a < 0 ? -a : a; }
 W2V_INLINE vec v_max(vec a, vec b) { return a > b ? a : b; } /* b when either is NaN, as on x86 */
+W2V_INLINE int v_any_above(vec a, vec limit) { return a > limit; }
 W2V_INLINE vec v_if_negative(vec z, vec then, vec otherwise) { return z >= 0 ? otherwise : then; }
 #ifdef W2V_DOUBLE
 W2V_INLINE vec v_exp_minus(vec a) { return exp(-a); }
-W2V_INLINE vec v_log1p(vec e) { return log1p(e); }
+W2V_INLINE vec v_log1p(vec e, vec t) { return (void)t, log1p(e); }
 #else
 W2V_INLINE vec v_exp_minus(vec a) { return expf(-a); }
-W2V_INLINE vec v_log1p(vec e) { return log1pf(e); }
+W2V_INLINE vec v_log1p(vec e, vec t) { return (void)t, log1pf(e); }
 #endif
 W2V_INLINE void v_sum4(vec a, vec b, vec c, vec d, w2v_real *out) {
     out[0] = a;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "buffer.h"
-#include "sampler.h"
 
 /* Most targets that one set can have. */
 static int64_t most_targets(const w2v_plan *plan) {
@@ -49,19 +48,28 @@ void w2v_learner_free(w2v_learner *learner) {
     memset(learner, 0, sizeof *learner);
 }
 
+void w2v_learner_start(w2v_learner *learner, int64_t shard) {
+    const w2v_plan *plan = learner->plan;
+    /* Counted from the far end, shards name streams that no walk uses. */
+    noise_start(&learner->noise, plan->noise, plan->n_words, rng_stream(plan->seed, plan->epoch, ~(uint64_t)shard));
+}
+
 w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
     const size_t n_contexts = 2 * (size_t)plan->window;
     const size_t n_sets = has_noise_per_pair(plan) ? n_contexts : 1;
     const size_t n_targets = n_sets * (size_t)most_targets(plan) + W2V_TILE_SLACK;
     problem->contexts = malloc(n_contexts * sizeof *problem->contexts);
     problem->set_starts = calloc(n_sets + 1, sizeof *problem->set_starts);
-    problem->targets = malloc(n_targets * sizeof *problem->targets);
+    problem->targets = malloc(2 * n_targets * sizeof *problem->targets);
     problem->signs = calloc(n_targets, sizeof *problem->signs);
     problem->weights = calloc(n_targets, sizeof *problem->weights);
-    if (problem->contexts && problem->set_starts && problem->targets && problem->signs && problem->weights)
-        return W2V_OK;
-    w2v_problem_free(problem);
-    return W2V_ERR_MEMORY;
+    if (!problem->contexts || !problem->set_starts || !problem->targets || !problem->signs || !problem->weights) {
+        w2v_problem_free(problem);
+        return W2V_ERR_MEMORY;
+    }
+    /* A tile fetches as many rows as it has targets itself: what lies past the last one must be some row, too. */
+    for (size_t at = 0; at < 2 * n_targets; at++) problem->targets[at] = plan->out_vecs;
+    return W2V_OK;
 }
 
 void w2v_problem_free(w2v_problem *problem) {
@@ -73,27 +81,27 @@ void w2v_problem_free(w2v_problem *problem) {
     memset(problem, 0, sizeof *problem);
 }
 
-static int64_t add_target(w2v_problem *problem, int64_t at, w2v_real *row, w2v_real sign) {
+static int64_t add_target(w2v_problem *problem, int64_t at, w2v_real *row, w2v_real sign, w2v_real weight) {
     problem->targets[at] = row;
     problem->signs[at] = sign;
-    problem->weights[at] = 1;
+    problem->weights[at] = weight;
     return at + 1;
 }
 
 /* The centre and K noise words. As in word2vec.c, a noise word that is the centre is dropped; one drawn again counts
  * twice, so that the targets a tile updates together are distinct rows. */
-static int64_t add_noise_set(w2v_problem *problem, const w2v_learner *learner, int64_t start, int32_t center,
-                             w2v_rng *rng) {
+static int64_t add_noise_set(w2v_problem *problem, w2v_learner *learner, int64_t start, int32_t center) {
     const w2v_plan *plan = learner->plan;
-    int64_t at = add_target(problem, start, row_of(&learner->out_rows, center), -1);
+    int64_t at = add_target(problem, start, row_of(&learner->out_rows, center), -1, 1);
+    const w2v_real weight = (w2v_real)plan->noise_weight;
     for (int32_t k = 0; k < plan->n_noise; k++) {
-        int32_t id = alias_draw(plan->noise, (uint32_t)plan->n_words, rng);
+        int32_t id = noise_next(&learner->noise);
         if (id == center) continue;
         w2v_real *row = row_of(&learner->out_rows, id);
         int64_t same = at - 1, first = at - W2V_TILE_DISTINCT > start ? at - W2V_TILE_DISTINCT : start;
         while (same >= first && problem->targets[same] != row) same--;
-        if (same >= first) problem->weights[same] += 1;
-        else at = add_target(problem, at, row, 1);
+        if (same >= first) problem->weights[same] += weight;
+        else at = add_target(problem, at, row, 1, weight);
     }
     return at;
 }
@@ -103,29 +111,27 @@ static int64_t add_path(w2v_problem *problem, const w2v_learner *learner, int32_
     const w2v_tree *tree = learner->plan->tree;
     int64_t at = 0;
     for (int64_t entry = tree->offsets[center]; entry < tree->offsets[center + 1]; entry++)
-        at = add_target(problem, at, row_of(&learner->out_rows, tree->nodes[entry]), tree->codes[entry] ? 1 : -1);
+        at = add_target(problem, at, row_of(&learner->out_rows, tree->nodes[entry]), tree->codes[entry] ? 1 : -1, 1);
     return at;
 }
 
-void w2v_problem_prepare(w2v_problem *problem, const w2v_learner *learner, const w2v_window *window, w2v_rng *rng) {
+void w2v_problem_prepare(w2v_problem *problem, w2v_learner *learner, const w2v_window *window) {
     const w2v_plan *plan = learner->plan;
-    const size_t row_bytes = (size_t)plan->stride * sizeof(w2v_real);
     const int32_t center = window->line[window->pos];
     int32_t n = 0;
     for (int64_t p = window->low; p < window->high; p++)
         if (p != window->pos) problem->contexts[n++] = row_of(&learner->in_rows, window->line[p]);
     problem->n_contexts = n;
     if (!n) return;
-    row_prefetch(problem->contexts[n - 1], row_bytes); /* the others were contexts of the window before */
+    /* The others were contexts of the window before. */
+    row_prefetch(problem->contexts[n - 1], (size_t)plan->stride * sizeof(w2v_real));
 
     problem->n_sets = has_noise_per_pair(plan) ? n : 1;
     for (int32_t set = 0; set < problem->n_sets; set++)
         problem->set_starts[set + 1] =
             plan->loss == W2V_NEGATIVE_SAMPLING
-                ? add_noise_set(problem, learner, problem->set_starts[set], center, rng)
+                ? add_noise_set(problem, learner, problem->set_starts[set], center)
                 : add_path(problem, learner, center);
-    for (int64_t at = 0; at < problem->set_starts[problem->n_sets]; at++)
-        row_prefetch(problem->targets[at], row_bytes);
 }
 
 static void learn_tile(w2v_learner *learner, const w2v_problem *problem, int32_t set, w2v_tile *tile, w2v_real lr) {
@@ -135,6 +141,8 @@ static void learn_tile(w2v_learner *learner, const w2v_problem *problem, int32_t
     tile->signs = problem->signs + start;
     tile->weights = problem->weights + start;
     tile->scratch = learner->scratch;
+    tile->fetch = learner->fetch < learner->fetch_end ? learner->fetch : NULL;
+    learner->fetch += tile->n_targets;
     learner->loss += learner->kernels->logistic_tile(tile, learner->plan->stride, lr);
     learner->n_predictions += tile->n_inputs;
 }
@@ -162,8 +170,10 @@ static void learn_cbow(w2v_learner *learner, const w2v_problem *problem, w2v_rea
     kernels->rows_add(problem->contexts, problem->n_contexts, plan->stride, context_scale, learner->hidden_step);
 }
 
-void w2v_problem_learn(w2v_learner *learner, const w2v_problem *problem, w2v_real lr) {
+void w2v_problem_learn(w2v_learner *learner, const w2v_problem *problem, const w2v_problem *next, w2v_real lr) {
     if (!problem->n_contexts) return;
+    learner->fetch = next->targets;
+    learner->fetch_end = next->targets + (next->n_contexts ? next->set_starts[next->n_sets] : 0);
     if (learner->plan->model == W2V_SKIP_GRAM) learn_skip_gram(learner, problem, lr);
     else learn_cbow(learner, problem, lr);
 }

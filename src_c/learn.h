@@ -7,6 +7,7 @@
 
 #include "kernels.h"
 #include "rows.h"
+#include "sampler.h"
 #include "walk.h"
 
 /* One window, as rows. Without shared noise each context has its own targets: n_sets sets instead of one. */
@@ -22,8 +23,11 @@ typedef struct {
     const w2v_plan *plan;
     const w2v_kernels *kernels;
     w2v_rows in_rows, out_rows;
+    w2v_noise noise;                /* negative sampling only */
     w2v_real *hidden, *hidden_step; /* [stride] CBOW's input and what it learnt */
     w2v_real *scratch;              /* of a tile */
+    w2v_real *const *fetch;         /* the next problem's targets that no tile has fetched yet ... */
+    w2v_real *const *fetch_end;     /* ... up to here */
     double loss;                    /* sums since the caller last took them */
     int64_t n_predictions;
 } w2v_learner;
@@ -34,9 +38,11 @@ void w2v_learner_free(w2v_learner *learner);
 w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan);
 void w2v_problem_free(w2v_problem *problem);
 
-/* Choose the rows of a window and prefetch them. */
-void w2v_problem_prepare(w2v_problem *problem, const w2v_learner *learner, const w2v_window *window, w2v_rng *rng);
-/* Score them and learn. */
-void w2v_problem_learn(w2v_learner *learner, const w2v_problem *problem, w2v_real lr);
+/* Begin a shard: its noise words come from a stream of their own. */
+void w2v_learner_start(w2v_learner *learner, int64_t shard);
+/* Choose the rows of a window. */
+void w2v_problem_prepare(w2v_problem *problem, w2v_learner *learner, const w2v_window *window);
+/* Score them and learn, fetching the targets of the `next` problem meanwhile. */
+void w2v_problem_learn(w2v_learner *learner, const w2v_problem *problem, const w2v_problem *next, w2v_real lr);
 
 #endif

@@ -78,22 +78,25 @@ static void report(epoch_run *run, worker *w) {
     w->tokens_since_merge = 0;
 }
 
-/* Learn from every window that is ready, one behind the one whose rows are being fetched. */
+/* Learn from every window that is ready, each while the rows of the one after it are fetched. */
 static void learn_piece(worker *w, w2v_real lr) {
-    int ahead = 0;
-    w2v_problem *problems = w->problems;
-    problems[1].n_contexts = 0;
+    w2v_problem *now = &w->problems[0], *next = &w->problems[1], *done;
+    now->n_contexts = 0;
     while (walk_is_ready(&w->walk)) {
         w2v_window window = w2v_walk_next(&w->walk);
-        w2v_problem_prepare(&problems[ahead], &w->learner, &window, &w->walk.rng);
-        ahead = !ahead;
-        w2v_problem_learn(&w->learner, &problems[ahead], lr);
+        w2v_problem_prepare(next, &w->learner, &window);
+        w2v_problem_learn(&w->learner, now, next, lr);
+        done = now;
+        now = next;
+        next = done;
     }
-    w2v_problem_learn(&w->learner, &problems[!ahead], lr);
+    next->n_contexts = 0;
+    w2v_problem_learn(&w->learner, now, next, lr);
 }
 
 static void learn_shard(epoch_run *run, worker *w, int64_t shard) {
     w2v_walk_start(&w->walk, shard);
+    w2v_learner_start(&w->learner, shard);
     while (w2v_walk_refill(&w->walk)) {
         if (flag_get(&run->progress->stop)) flag_set(&run->status, W2V_ERR_STOPPED);
         if (flag_get(&run->status) != W2V_OK) return;

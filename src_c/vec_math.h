@@ -21,9 +21,10 @@ W2V_INLINE vec v_exp_minus(vec a) {
     return v_mul(p, v_pow2_of_shifted(shifted));
 }
 
-/* log(1 + e) = 2 atanh(t), t = e / (2 + e) <= 1/3, by its series to t^13. */
-W2V_INLINE vec v_log1p(vec e) {
-    vec t = v_div(e, v_add(v_set1(2.0f), e)), t2 = v_mul(t, t);
+/* log(1 + e) = 2 atanh(t) for t = e / (2 + e) <= 1/3, which the caller has at hand, by its series to t^13. */
+W2V_INLINE vec v_log1p(vec e, vec t) {
+    vec t2 = v_mul(t, t);
+    (void)e;
     vec p = v_fma(t2, v_set1(2.0f / 13), v_set1(2.0f / 11));
     p = v_fma(p, t2, v_set1(2.0f / 9));
     p = v_fma(p, t2, v_set1(2.0f / 7));

@@ -35,23 +35,24 @@ enum {
 
 /* ---- corpus and vocabulary ---- */
 
-/* The distinct words met so far, each with an id (in order of first sight) and a count: a hash table. One thread
- * may write to it, or any number may look words up. After W2V_ERR_MEMORY or W2V_ERR_TOO_MANY only destroy it. */
+/* The distinct words met so far, each with an id (in order of first sight) and a count: a hash table. One
+ * thread may write to it, or any number may look words up. After W2V_ERR_MEMORY or W2V_ERR_TOO_MANY only
+ * destroy it. */
 typedef struct w2v_counter w2v_counter;
 
-enum { W2V_TEXT_PADDING = 8 }; /* bytes that text must be followed by; the functions below overwrite them */
+enum { W2V_TEXT_PADDING = 64 }; /* bytes that text must be followed by; the functions below overwrite them */
 
-/* One block of work. A word or line end belongs to the block in which it begins: blocks [0, a), [a, b), ... of a
- * text find each word and line end once, wherever the cuts are. */
+/* One block of work. A word or line end belongs to the block in which it begins: blocks [0, a), [a, b), ...
+ * of a text find each word and line end once, wherever the cuts are. */
 typedef struct {
     uint8_t *text;        /* INOUT [n_bytes + W2V_TEXT_PADDING]; its words stay unchanged */
     int64_t begin;        /* IN  the block's first byte; text[begin - 1], if any, precedes it in the file */
     int64_t own_end;      /* IN  the first byte that is the next block's */
-    int64_t n_bytes;      /* IN  end of the text: >= own_end, and no word that begins in the block goes past it */
-    const int64_t *sizes; /* IN  [n_sizes] for tokens (not text): bytes of each, lying end to end; -1 ends a sentence */
+    int64_t n_bytes;      /* IN  end of the text: >= own_end; no word that begins in the block goes past it */
+    const int64_t *sizes; /* IN  [n_sizes] for tokens only: the bytes of each, end to end; -1 ends a sentence */
     int64_t n_sizes;
-    int32_t *ids;         /* OUT [own_end - begin] for text, [n_sizes] for tokens: ids and W2V_LINE_END, which may come
-                           * first (it then ends a line of the previous block) but never twice in a row */
+    int32_t *ids;         /* OUT [own_end - begin] for text, [n_sizes] for tokens: ids and W2V_LINE_END; that may
+                           * come first (it then ends a line of the previous block) but never twice in a row */
     int64_t n_ids;        /* OUT */
     int64_t n_words;      /* OUT words met, known or not */
     int64_t n_lines;      /* OUT line ends met, those of empty lines too */
@@ -64,8 +65,9 @@ int64_t w2v_counter_size(const w2v_counter *counter);
 void w2v_counter_counts(const w2v_counter *counter, int64_t *counts /* OUT [size] */);
 const uint8_t *w2v_counter_word(const w2v_counter *counter, int64_t id, int64_t *n_bytes /* OUT */);
 
-/* Text is cut at ASCII white space, a line ends at '\n', and a NUL byte is refused. Tokens are taken as they are.
- * The _count functions give new words an id and count all; the _lookup functions leave unknown words out. */
+/* Text is cut at ASCII white space, a line ends at '\n', and a NUL byte is refused. Tokens are taken as
+ * they are. The _count functions give new words an id and count all; the _lookup functions leave unknown
+ * words out. */
 w2v_status w2v_text_count(w2v_counter *counter, w2v_block *block);
 w2v_status w2v_text_lookup(const w2v_counter *counter, w2v_block *block);
 w2v_status w2v_tokens_count(w2v_counter *counter, w2v_block *block);
@@ -83,8 +85,8 @@ w2v_status w2v_counter_merge(w2v_counter *counter, const w2v_counter *from, int3
 /* Sort ids INOUT [n] by count IN [size], highest first, and then by the bytes of the words. */
 w2v_status w2v_counter_sort(const w2v_counter *counter, const int64_t *counts, int32_t *ids, int64_t n);
 
-/* Replace each id by new_ids[id + 1], drop those that become -2 or lower, and line ends that then repeat. new_ids[0]
- * must be W2V_LINE_END. ids INOUT [n_ids]; returns how many are left. */
+/* Replace each id by new_ids[id + 1], drop those that become -2 or lower, and line ends that then repeat.
+ * new_ids[0] must be W2V_LINE_END. ids INOUT [n_ids]; returns how many are left. */
 int64_t w2v_ids_renumber(int32_t *ids, int64_t n_ids, const int32_t *new_ids);
 
 /* ---- end of corpus ---- */
@@ -143,7 +145,8 @@ typedef struct {
     const w2v_alias *noise;   /* [V], negative sampling only */
     const w2v_tree *tree;     /* hierarchical softmax only */
     int32_t window;           /* W >= 1 */
-    int32_t n_noise;          /* K >= 0 */
+    int32_t n_noise;          /* noise words drawn, >= 0 */
+    double noise_weight;      /* what each of them counts: K / n_noise for a sum that stands for K words */
     int32_t shrink_windows;   /* draw 1..W per centre, as word2vec does, instead of W */
     int32_t share_noise;      /* one draw of noise words per window instead of per pair */
     int32_t tile_inputs;      /* most inputs of one tile; more are worked off in turn */

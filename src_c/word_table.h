@@ -1,9 +1,9 @@
 /* word_table.h: the hash table of distinct words, and the one hot function of counting: finding a word in it.
  *
- * Open addressing with linear probing. Half a cache line holds all that counting a word needs: its first 16 bytes,
- * which in ordinary text are nearly always the whole of it, its count and its id. All words lie in one string of
- * bytes, too (`bytes`, cut by `ends`), in the order of their ids. The hash has no secret: a text built to collide
- * is counted right, but slowly.
+ * Open addressing with linear probing. Half a cache line holds all that counting a word needs: its first 16
+ * bytes, which in ordinary text are nearly always the whole of it, its count and its id. All words lie in
+ * one string of bytes, too (`bytes`, cut by `ends`), in the order of their ids. The hash has no secret: a
+ * text built to collide is counted right, but slowly.
  * Included by counter.c only. Invariant: at least one slot in four is empty. */
 #ifndef W2V_WORD_TABLE_H
 #define W2V_WORD_TABLE_H
@@ -23,7 +23,7 @@ struct w2v_counter {
     int64_t n_slots;  /* a power of two */
     int64_t n_words;
     int64_t words_capacity; /* of ends */
-    int64_t *ends;          /* [n_words] where each word ends in `bytes`; it begins where the one before ends */
+    int64_t *ends;          /* [n_words] where each word ends in `bytes`; there the next one begins */
     uint8_t *bytes;         /* [bytes_capacity] */
     int64_t bytes_capacity;
 };
@@ -36,38 +36,39 @@ typedef struct {
     uint64_t hash;
 } word_key;
 
-enum { SLOT_BYTES = 16, TAG_LONG = SLOT_BYTES + 1 }; /* how much of a word its slot holds; the size in the tag of longer ones */
+enum {
+    SLOT_BYTES = 16,          /* how much of a word its slot holds */
+    TAG_LONG = SLOT_BYTES + 1 /* what stands for the size in the tags of longer words */
+};
 
-W2V_INLINE uint64_t mix(uint64_t hash) {
-    hash *= UINT64_C(0x9E3779B97F4A7C15); /* 2^64 / the golden ratio: Knuth, TAOCP 3, section 6.4 */
-    return hash ^ (hash >> 32);
-}
+W2V_INLINE uint64_t mix(uint64_t hash) { return hash ^ (hash >> 32); }
 
 W2V_INLINE void hash_key(word_key *key) {
-    uint64_t hash = mix(key->start + (uint64_t)key->n_bytes);
-    if (key->n_bytes > 8)
-        hash = mix(hash ^ key->second);
+    /* 2^64 / the golden ratio (Knuth, TAOCP 3, section 6.4) and 2^63 * the square root of 2, odd */
+    const uint64_t golden = UINT64_C(0x9E3779B97F4A7C15), root = UINT64_C(0xB504F333F9DE6485);
+    uint64_t hash = mix(key->start * golden + key->second * root + (uint64_t)key->n_bytes);
     for (int64_t pos = SLOT_BYTES; pos < key->n_bytes; pos += 8) /* the last step may take bytes again */
-        hash = mix(hash ^ load8(key->text + (pos + 8 <= key->n_bytes ? pos : key->n_bytes - 8)));
-    key->hash = mix(hash);
+        hash = mix((hash ^ load8(key->text + (pos + 8 <= key->n_bytes ? pos : key->n_bytes - 8))) * root);
+    key->hash = mix(hash * golden);
 }
 
-/* Eight bytes must be readable from each of the word's eights, however few of them are the word's. */
+/* SLOT_BYTES must be readable at `text`, however few of them are the word's. */
 W2V_INLINE word_key key_of(const uint8_t *text, int64_t n_bytes) {
-    word_key key = {text, n_bytes, 0, 0, 0};
-    key.start = first_bytes(load8(text), n_bytes < 8 ? n_bytes : 8);
-    if (n_bytes > 8)
-        key.second = first_bytes(load8(text + 8), n_bytes < 16 ? n_bytes - 8 : 8);
+    static const uint8_t keep[2 * SLOT_BYTES] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                                 255, 255, 255, 255, 255, 255, 255, 255}; /* and zeros */
+    const uint8_t *mask = keep + SLOT_BYTES - (n_bytes < SLOT_BYTES ? n_bytes : SLOT_BYTES);
+    word_key key = {text, n_bytes, load8(text) & load8(mask), load8(text + 8) & load8(mask + 8), 0};
     hash_key(&key);
     return key;
 }
 
-/* Equal for equal words. With `start` and `second` it decides alone about words that fit a slot: it has their size. */
+/* Equal for equal words. With `start` and `second` it decides alone about words that fit a slot: it has
+ * their size. */
 W2V_INLINE uint32_t tag_of(const word_key *key) {
     return (uint32_t)(key->hash << 5) | (uint32_t)(key->n_bytes <= SLOT_BYTES ? key->n_bytes : TAG_LONG);
 }
 
-W2V_INLINE int64_t size_in_tag(uint32_t tag) { return tag & 31; } /* TAG_LONG for words longer than a slot holds */
+W2V_INLINE int64_t size_in_tag(uint32_t tag) { return tag & 31; }
 
 W2V_INLINE word_slot *first_slot(const w2v_counter *counter, uint64_t hash) {
     return &counter->slots[(hash >> 24) & (uint64_t)(counter->n_slots - 1)];
@@ -77,22 +78,25 @@ W2V_INLINE word_slot *next_slot(const w2v_counter *counter, word_slot *slot) {
     return slot + 1 == counter->slots + counter->n_slots ? counter->slots : slot + 1;
 }
 
-W2V_INLINE int64_t word_begin(const w2v_counter *counter, int64_t id) { return id ? counter->ends[id - 1] : 0; }
+W2V_INLINE int64_t word_begin(const w2v_counter *counter, int64_t id) {
+    return id ? counter->ends[id - 1] : 0;
+}
 
 /* Whether word `id` is the key, given that what slots hold of them is equal and that they are longer. */
 W2V_INLINE int rest_is_equal(const w2v_counter *counter, int64_t id, const word_key *key) {
-    const int64_t begin = word_begin(counter, id), n_bytes = key->n_bytes;
-    return counter->ends[id] - begin == n_bytes && memcmp(counter->bytes + begin, key->text, (size_t)n_bytes) == 0;
+    const int64_t begin = word_begin(counter, id), n_bytes = counter->ends[id] - begin;
+    return n_bytes == key->n_bytes && memcmp(counter->bytes + begin, key->text, (size_t)n_bytes) == 0;
 }
 
 /* The slot of a word; if that is empty (number 0), it is where the word would have to be put. */
 W2V_INLINE word_slot *find_word(const w2v_counter *counter, const word_key *key) {
     const uint32_t tag = tag_of(key);
     for (word_slot *slot = first_slot(counter, key->hash);; slot = next_slot(counter, slot)) {
-        if (slot->number == 0)
-            return slot;
-        if (slot->tag == tag && slot->start == key->start && slot->second == key->second &&
+        const uint64_t start_differs = slot->start ^ key->start, second_differs = slot->second ^ key->second;
+        if (!(start_differs | second_differs | (slot->tag ^ tag)) &&
             (key->n_bytes <= SLOT_BYTES || rest_is_equal(counter, (int64_t)slot->number - 1, key)))
+            return slot; /* an empty slot may look like the empty word; so it is where that one belongs */
+        if (slot->number == 0)
             return slot;
     }
 }

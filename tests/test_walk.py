@@ -1,0 +1,176 @@
+"""The walk over the corpus: every token is a centre once, and its contexts are its neighbours on the line.
+
+A shard is a range of places, whatever the lines are; the corpora below have hundreds of lines in a shard as well as one
+line over many shards. Where tokens carry numbers of their own, a window can be checked against the text itself.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import twins
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from fastw2v import _train
+
+# Lengths of lines; a shard of so small a corpus has 1,024 places.
+LINE_LENGTHS = {
+    "short lines": [1, 2, 3, 4, 30, 1, 1, 7] * 200,
+    "one giant line": [9000],
+    "giant lines between short ones": [1, 5, 4000, 2, 1, 3000, 1, 1],
+    "lines that end where shards do": [1023, 1023, 1, 1021, 2047, 1023],
+    "lines around the cuts": [1022, 1, 1022, 3, 1020, 1024, 1025],
+    "pieces of the walk": [1024, 1034, 1044, 1045, 2068],
+    "one word": [1],
+}
+
+
+def numbered(lengths) -> list[list[int]]:
+    """Lines whose tokens are numbered through."""
+    starts = np.cumsum([0, *lengths]).tolist()
+    return [list(range(a, b)) for a, b in pairwise(starts)]
+
+
+def make_plan(n_words: int, **numbers):
+    vecs = _train.aligned_zeros(n_words, 1)
+    numbers = {"window": 5, "shrink_windows": False, "n_tokens": 1, **numbers}
+    return _train.Plan(
+        model="sg", loss="ns", in_vecs=vecs, out_vecs=vecs, noise=_train.alias_build(np.ones(n_words)), **numbers
+    )
+
+
+def walk(plan, ids, epoch=0) -> list[tuple[int, list[int]]]:
+    """The windows of all shards, one shard after the other."""
+    return [window for shard in range(_train.shard_count(len(ids))) for window in plan.windows(ids, shard, epoch)]
+
+
+@pytest.mark.parametrize("window", [1, 2, 5, 40, 1100])
+@pytest.mark.parametrize("name", LINE_LENGTHS)
+def test_windows_are_the_twins_across_all_cuts(name, window):
+    lines = numbered(LINE_LENGTHS[name])
+    if window > 1000:  # quadratic: every place where lines and shards end is met by shorter lines as well
+        lines = numbered([min(length, 1500) for length in LINE_LENGTHS[name]])
+    ids = twins.flat_ids(lines)
+    assert walk(make_plan(len(ids), window=window), ids) == twins.windows(lines, window)
+
+
+@settings(max_examples=25)
+@given(
+    lengths=st.lists(st.integers(1, 12) | st.integers(1, 3000), min_size=1, max_size=12).filter(lambda n: sum(n) < 12_000),
+    repeat=st.integers(1, 30),
+    window=st.integers(1, 12),
+    last_line_ends=st.booleans(),
+)
+def test_shards_cover_each_token_once(lengths, repeat, window, last_line_ends):
+    lines = numbered((lengths * repeat)[: 1 + 8000 // max(lengths)])
+    ids = twins.flat_ids(lines)
+    ids = ids if last_line_ends else ids[:-1]
+    assert walk(make_plan(len(ids), window=window), ids) == twins.windows(lines, window)
+
+
+def test_shards_of_a_large_corpus_meet_at_their_cuts():
+    ids = np.arange(5_000_000, dtype=np.int32) % 1000
+    ids[::97] = twins.LINE_END
+    n_shards = _train.shard_count(len(ids))
+    places = 65536
+    assert n_shards == -(-len(ids) // places)
+    plan = make_plan(1000, window=1)
+    for shard in (0, 1, n_shards - 2, n_shards - 1):
+        begin, end = shard * places, min((shard + 1) * places, len(ids))
+        around = np.concatenate([[twins.LINE_END], ids, [twins.LINE_END]])[begin : end + 2].tolist()
+        expected = [
+            (center, [id for id in (left, right) if id != twins.LINE_END])
+            for left, center, right in zip(around, around[1:], around[2:], strict=False)
+            if center != twins.LINE_END
+        ]
+        assert plan.windows(ids, shard) == expected
+
+
+def test_there_are_enough_shards_for_many_threads_but_none_is_empty():
+    for n_ids in [1, 2, 1023, 1024, 1025, 65535, 65536, 65537, 64 * 65536, 64 * 65536 + 1, 10**10]:
+        n_shards = _train.shard_count(n_ids)
+        assert min(64, n_ids // 1024) <= n_shards
+        assert 1 <= n_shards <= -(-n_ids // 1024)
+        assert n_shards <= 65 + n_ids // 65536
+
+
+@pytest.mark.parametrize("window", [1, 2, 5, 17])
+def test_shrunk_windows_reach_equally_often_to_each_distance(window):
+    ids = np.arange(40_000, dtype=np.int32)
+    found = walk(make_plan(len(ids), window=window, shrink_windows=True), ids)
+    assert [center for center, _ in found] == ids.tolist()
+    reaches = []
+    for center, contexts in found[window:-window]:
+        reach = len(contexts) // 2
+        assert contexts == [*range(center - reach, center), *range(center + 1, center + 1 + reach)]
+        reaches.append(reach)
+    times = np.bincount(reaches, minlength=window + 1)
+    assert times[0] == 0
+    assert len(times) == window + 1
+    assert window == 1 or stats.chisquare(times[1:]).pvalue > 1e-3
+
+
+def test_a_token_is_kept_as_often_as_its_probability_says():
+    keep = np.array([1.0, 0.9, 0.5, 0.1, 0.01, 0.0])
+    thresholds = np.minimum(keep * 2.0**32, 2**32 - 1).astype(np.uint32)
+    rng = np.random.default_rng(1)
+    ids = rng.integers(0, len(keep), 120_000).astype(np.int32)
+    ids[rng.integers(0, len(ids), 8000)] = twins.LINE_END
+    plan = make_plan(len(keep), keep_prob=thresholds)
+    total = np.bincount(ids[ids >= 0])
+    kept = np.bincount([center for center, _ in walk(plan, ids)], minlength=len(keep))
+    assert kept[0] == total[0]
+    assert kept[5] == 0
+    for word in range(1, 5):
+        assert stats.binomtest(int(kept[word]), int(total[word]), keep[word]).pvalue > 1e-3
+
+
+def test_dropped_tokens_leave_no_gap_and_contexts_are_the_kept_neighbours():
+    lines = numbered([20] * 40)  # one shard
+    ids = twins.flat_ids(lines)
+    keep = np.full(len(ids), 2**31, dtype=np.uint32)
+    found = walk(make_plan(len(ids), window=3, keep_prob=keep), ids)
+    kept = {center for center, _ in found}
+    assert 300 < len(kept) < 500
+    assert found == twins.windows([[id for id in line if id in kept] for line in lines], 3)
+
+
+def test_subsampled_windows_stay_on_their_line_and_in_order_across_cuts():
+    lines = numbered([5000, 3, 2000, 700])
+    ids = twins.flat_ids(lines)
+    line_of = {token: number for number, line in enumerate(lines) for token in line}
+    keep = np.full(len(ids), 2**30, dtype=np.uint32)
+    found = walk(make_plan(len(ids), window=4, keep_prob=keep), ids)
+    centers = [center for center, _ in found]
+    assert centers == sorted(set(centers))
+    n_full = 0
+    for center, contexts in found:
+        around = sorted([*contexts, center])
+        assert len(set(around)) == len(around)
+        assert contexts == [token for token in around if token != center]
+        assert {line_of[token] for token in around} == {line_of[center]}
+        n_full += len(contexts) == 8
+    assert n_full > len(found) - 8 * len(lines)  # cuts cost no context, only the ends of lines do
+
+
+def test_where_nearly_all_tokens_are_dropped_the_walk_still_ends():
+    ids = np.zeros(50_000, dtype=np.int32)
+    assert walk(make_plan(1, keep_prob=np.array([0], dtype=np.uint32)), ids) == []
+
+
+def test_draws_depend_on_seed_epoch_and_shard_and_on_nothing_else():
+    ids = np.arange(3000, dtype=np.int32)
+
+    def windows(seed: int, epoch: int):
+        plan = make_plan(len(ids), shrink_windows=True, seed=seed)
+        return walk(plan, ids, epoch)
+
+    assert windows(1, 0) == windows(1, 0)
+    assert windows(1, 0) != windows(2, 0)
+    assert windows(1, 0) != windows(1, 1)
+    first, second = ([len(contexts) for _, contexts in windows(1, 0)[a : a + 900]] for a in (50, 1074))
+    assert first != second

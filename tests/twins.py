@@ -1,0 +1,247 @@
+"""Slow and obvious twins of the trainer's parts, in NumPy and plain Python, and the small cases they are tried on.
+
+The tests compare the C library with them. They share no code with the package, use float64 throughout, and make no
+attempt at speed: what a twin does must be plain to see. `train_epoch` is the whole trainer for corpora of a single shard.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from fastw2v.settings import DEFAULT_NEGATIVE, Settings
+
+LINE_END = -1
+SCORE_LIMIT = 16.0  # W2V_SCORE_LIMIT
+U64 = (1 << 64) - 1
+
+
+def make_settings(**changes: Any) -> Settings:
+    """Settings of the constructor's defaults, but for one worker, no subsampling, and the changes given."""
+    defaults = {
+        "vector_size": 8, "alpha": 0.025, "min_alpha": 1e-4, "window": 3, "min_count": 1, "max_final_vocab": None,
+        "sample": 0, "seed": 1, "workers": 1, "sg": 1, "hs": 0, "negative": DEFAULT_NEGATIVE, "ns_exponent": 0.75,
+        "cbow_mean": 1, "cbow_update": "word2vec", "shrink_windows": True, "share_noise": True, "epochs": 1, "loss": None,
+    }  # fmt: skip
+    assert changes.keys() <= defaults.keys()
+    return Settings.from_arguments({**defaults, **changes})
+
+
+def flat_ids(lines: Sequence[Sequence[int]]) -> np.ndarray:
+    """Lines as the flat array of ids that the library trains on."""
+    return np.array([id for line in lines for id in [*line, LINE_END]], dtype=np.int32)
+
+
+def split_lines(ids: Sequence[int]) -> list[list[int]]:
+    """The lines of a flat array of ids; the last one need not be ended."""
+    lines: list[list[int]] = [[]]
+    for id in ids:
+        if id == LINE_END:
+            lines.append([])
+        else:
+            lines[-1].append(int(id))
+    return lines if lines[-1] else lines[:-1]
+
+
+def windows(lines: Sequence[Sequence[int]], window: int) -> list[tuple[int, list[int]]]:
+    """Every centre with its contexts, when all tokens are kept and windows do not shrink."""
+    return [
+        (center, [*line[max(0, pos - window) : pos], *line[pos + 1 : pos + 1 + window]])
+        for line in lines
+        for pos, center in enumerate(line)
+    ]
+
+
+# ---- kernels ----
+
+
+def logistic_tile(
+    inputs: np.ndarray,
+    input_ids: Sequence[int],
+    targets: np.ndarray,
+    target_ids: Sequence[int],
+    signs: Sequence[float],
+    weights: Sequence[float],
+    lr: float,
+    steps: np.ndarray | None = None,
+) -> float:
+    """Score, loss and update of some inputs against distinct targets, all targets at once; in place."""
+    assert len(set(target_ids)) == len(target_ids)
+    signs, weights = np.asarray(signs, float), np.asarray(weights, float)
+    y_old = targets[target_ids].copy()
+    z = signs * (inputs[input_ids] @ y_old.T)
+    guard = SCORE_LIMIT / np.maximum(SCORE_LIMIT, np.abs(z))
+    g = -lr * weights * signs * expit(z) * guard
+    y_new = y_old.copy()
+    for i, row in enumerate(input_ids):
+        y_new += np.outer(g[i], inputs[row])
+        step = inputs[row] if steps is None else steps[i]
+        step += g[i] @ y_old
+    targets[target_ids] = y_new
+    return float((weights * np.logaddexp(0, z)).sum())
+
+
+# ---- random numbers ----
+
+
+def mix64(z: int) -> int:
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & U64
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB & U64
+    return z ^ (z >> 31)
+
+
+@dataclass
+class Rng:
+    """SplitMix64, in the stream of a seed, an epoch and a shard."""
+
+    seed: int
+    epoch: int
+    shard: int
+    state: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.state = 0
+        for name in (self.seed + 1, self.epoch, self.shard):
+            self.state = mix64((self.state + name) & U64)
+
+    def next(self) -> int:
+        self.state = (self.state + 0x9E3779B97F4A7C15) & U64
+        return mix64(self.state)
+
+    def below(self, n: int) -> tuple[int, int]:
+        """A number in 0..n-1 from the high half of a draw, and the low half."""
+        draw = self.next()
+        return ((draw >> 32) * n) >> 32, draw & 0xFFFFFFFF
+
+    def noise(self, table: np.ndarray) -> int:
+        column, coin = self.below(len(table))
+        return column if coin < table["threshold"][column] else int(table["alias"][column])
+
+
+def alias_probabilities(table: np.ndarray) -> np.ndarray:
+    """What an alias table draws: each column keeps its own id below the threshold."""
+    own = table["threshold"] / 2.0**32
+    total = own.copy()
+    np.add.at(total, table["alias"], 1 - own)
+    return total / len(table)
+
+
+# ---- Huffman tree ----
+
+
+def huffman_lengths(counts: Sequence[int]) -> list[int]:
+    """Code lengths of an optimal prefix code by the textbook's heap; of equal counts the flattest tree is joined first."""
+    order = count()
+    heap = [(int(n), 0, next(order), [word]) for word, n in enumerate(counts)]
+    heapq.heapify(heap)
+    lengths = [0] * len(counts)
+    while len(heap) > 1:
+        a, b = heapq.heappop(heap), heapq.heappop(heap)
+        for word in a[3] + b[3]:
+            lengths[word] += 1
+        heapq.heappush(heap, (a[0] + b[0], 1 + max(a[1], b[1]), next(order), a[3] + b[3]))
+    return lengths
+
+
+# ---- training ----
+
+
+@dataclass
+class Tables:
+    """What a plan is made of besides settings: thresholds of keeping, the noise table or the Huffman tree."""
+
+    keep_prob: np.ndarray | None = None
+    noise: np.ndarray | None = None
+    tree: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+
+
+@dataclass
+class Trained:
+    """The sums of an epoch."""
+
+    loss: float = 0.0
+    n_predictions: int = 0
+
+
+def noise_targets(center: int, n_noise: int, table: np.ndarray, rng: Rng) -> dict[int, tuple[float, float]]:
+    """{row: (sign, weight)} of a centre and its noise: the centre is no noise, and a word drawn again counts twice."""
+    targets = {center: (-1.0, 1.0)}
+    for _ in range(n_noise):
+        id = rng.noise(table)
+        if id != center:
+            targets[id] = (1.0, targets.get(id, (1.0, 0.0))[1] + 1)
+    return targets
+
+
+def path_targets(center: int, tree: tuple[np.ndarray, ...]) -> dict[int, tuple[float, float]]:
+    offsets, nodes, codes = tree
+    path = range(offsets[center], offsets[center + 1])
+    return {int(nodes[entry]): (1.0 if codes[entry] else -1.0, 1.0) for entry in path}
+
+
+def read_windows(lines: Sequence[Sequence[int]], s: Settings, tables: Tables, rng: Rng) -> Iterator[Any]:
+    """(tokens read before this line, centre, contexts) for each window of a single shard; draws as it goes."""
+    n_read = 0
+    for line in lines:
+        kept = []
+        for id in line:
+            threshold = 0xFFFFFFFF if tables.keep_prob is None else int(tables.keep_prob[id])
+            if threshold == 0xFFFFFFFF or rng.next() >> 32 <= threshold:
+                kept.append(id)
+        for pos, center in enumerate(kept):
+            reach = 1 + rng.below(s.window)[0] if s.shrink_windows else s.window
+            yield n_read, center, kept[max(0, pos - reach) : pos] + kept[pos + 1 : pos + 1 + reach]
+        n_read += len(line)
+
+
+def train_epoch(
+    s: Settings,
+    tables: Tables,
+    vecs: tuple[np.ndarray, np.ndarray],
+    lines: Sequence[Sequence[int]],
+    *,
+    epoch: int,
+    lrs: tuple[float, float],
+    tile_inputs: int,
+) -> Trained:
+    """One epoch with one thread, in place. Lines shorter than a piece of the walk, ids for one shard, few targets."""
+    in_vecs, out_vecs = vecs
+    rng, sums, n_tokens = Rng(s.seed, epoch, 0), Trained(), sum(map(len, lines))
+    per_pair = s.model == "sg" and s.loss == "ns" and not s.share_noise
+    for n_read, center, contexts in read_windows(lines, s, tables, rng):
+        if not contexts:
+            continue
+        lr = lrs[0] + (lrs[1] - lrs[0]) * n_read / n_tokens
+        n_sets = len(contexts) if per_pair else 1
+        sets = [
+            noise_targets(center, s.negative, tables.noise, rng) if s.loss == "ns" else path_targets(center, tables.tree)
+            for _ in range(n_sets)
+        ]
+
+        def learn(inputs: np.ndarray, rows: list[int], targets: Any, lr: float = lr, steps: Any = None) -> None:
+            signs, weights = zip(*targets.values(), strict=True)
+            sums.loss += logistic_tile(inputs, rows, out_vecs, list(targets), signs, weights, lr, steps)
+            sums.n_predictions += len(rows)
+
+        if s.model == "cbow":
+            mean = 1 / len(contexts)
+            hidden = in_vecs[contexts].sum(axis=0, keepdims=True) * (mean if s.cbow_mean else 1)
+            step = np.zeros_like(hidden)
+            learn(hidden, [0], sets[0], steps=step)
+            exact = mean if s.cbow_mean else 1
+            other = 1 if s.cbow_mean else mean  # what gensim adds in place of the exact step
+            for row in contexts:
+                in_vecs[row] += step[0] * (exact if s.cbow_update == "exact" else other)
+        elif per_pair:
+            for row, targets in zip(contexts, sets, strict=True):
+                learn(in_vecs, [row], targets)
+        else:
+            for first in range(0, len(contexts), tile_inputs):
+                learn(in_vecs, contexts[first : first + tile_inputs], sets[0])
+    return sums
