@@ -1,8 +1,8 @@
 """fastw2v: word vectors from plain text, trained by a C library behind a gensim-like interface.
 
-    from fastw2v import Word2Vec
-    model = Word2Vec(corpus_file="corpus.txt", vector_size=100, sg=1)
-    model.wv.most_similar("paris")
+from fastw2v import Word2Vec
+model = Word2Vec(corpus_file="corpus.txt", vector_size=100, sg=1)
+model.wv.most_similar("paris")
 """
 
 import os as _os

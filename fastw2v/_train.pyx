@@ -35,7 +35,7 @@ cdef extern from "w2v.h" nogil:
         const uint32_t *keep_prob
         const w2v_alias *noise
         const w2v_tree *tree
-        int32_t window, n_noise, shrink_windows, share_noise, tile_inputs
+        int32_t window, n_noise, noise_reuse, shrink_windows, share_noise, tile_inputs
         double noise_weight, hidden_scale, context_scale, lr_start, lr_end
         int64_t n_tokens
         uint64_t seed, epoch
@@ -269,6 +269,7 @@ cdef class Plan:
         self.c.window = numbers.pop("window")
         self.c.n_noise = numbers.pop("n_noise", 0)
         self.c.noise_weight = numbers.pop("noise_weight", 1.0)
+        self.c.noise_reuse = numbers.pop("noise_reuse", 1)
         self.c.shrink_windows = numbers.pop("shrink_windows", True)
         self.c.share_noise = numbers.pop("share_noise", True)
         self.c.tile_inputs = numbers.pop("tile_inputs", 2 * self.c.window)

@@ -10,7 +10,6 @@ import importlib.metadata
 import os
 import platform
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy
@@ -44,7 +43,7 @@ def show_config() -> Config:
           environment variable ``FASTW2V_ISA``, or "auto").
         - ``threads`` : dict. ``usable_cores`` (default of ``workers``), ``openmp`` (bool: without it one
           thread trains whatever ``workers`` says).
-        - ``memory`` : dict. ``total`` and ``available`` in bytes, None where the platform does not tell.
+        - ``memory`` : dict. ``total`` in bytes, None where the platform does not tell.
         - ``blas`` : dict. The library behind ``numpy`` and ``scipy``, as each was built; ``loaded`` lists
           those in this process with their thread counts if `threadpoolctl` is installed, else None.
         - ``versions`` : dict of str. Python and the libraries at run time, Cython at build time.
@@ -61,7 +60,7 @@ def show_config() -> Config:
             "requested": os.environ.get("FASTW2V_ISA") or "auto",
         },
         threads={"usable_cores": usable_cores(), "openmp": bool(_train.has_openmp())},
-        memory={"total": _total_memory(), "available": _available_memory()},
+        memory={"total": _total_memory()},
         blas={"numpy": _built_blas(numpy), "scipy": _built_blas(scipy), "loaded": _loaded_blas()},
         versions={
             "python": platform.python_version(),
@@ -81,17 +80,6 @@ def _total_memory() -> int | None:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
         return None
-
-
-def _available_memory() -> int | None:
-    """Memory that can be had without swapping, as the Linux kernel estimates it."""
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError, IndexError):
-        pass
-    return None
 
 
 def _built_blas(library: Any) -> str | None:
@@ -138,6 +126,6 @@ def _text(key: str, value: Any) -> str:
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if key in {"total", "available"} and isinstance(value, int):
+    if key == "total" and isinstance(value, int):
         return f"{value / 2**30:.1f} GiB"
     return "unknown" if value is None else str(value)

@@ -128,7 +128,9 @@ class Settings:
             max_final_vocab=None if most is None else check_int("max_final_vocab", most, 1),
             sample=check_float("sample", given["sample"], 0.0),
             seed=check_int("seed", given["seed"], -(1 << 63), (1 << 64) - 1),
-            workers=min(usable_cores(), MAX_WORKERS) if workers is None else check_int("workers", workers, 1, MAX_WORKERS),
+            workers=min(usable_cores(), MAX_WORKERS)
+            if workers is None
+            else check_int("workers", workers, 1, MAX_WORKERS),
             model="sg" if check_int("sg", given["sg"], 0, 1) else "cbow",
             loss=loss,
             negative=negative,

@@ -21,12 +21,32 @@ from fastw2v.progress import Progress
 from fastw2v.settings import Settings
 
 POLL_SECONDS = 0.1
-# Most inputs of one tile. More in one go is faster but sums steps computed from the same, older rows (measured:
-# bench/NOTES.md). The nodes near a Huffman root are in every path and suffer most.
-TILE_INPUTS = {"ns": 10, "hs": 2}
+# The numbers below were chosen by measurement on 17 M words of Wikipedia: bench/NOTES.md.
+#
+# Most inputs of one tile. More in one go is faster but sums steps computed from the same, older rows; nodes near a
+# Huffman root are in every path and suffer most.
+TILE_INPUTS = {"ns": 10, "hs": 4}
+# How often a drawn noise word is used before the next is drawn (see src_c/sampler.h), where noise is shared.
+NOISE_REUSE = 5
+# Noise words drawn for each that `negative` asks for, at a weight that keeps the sum: CBOW has one prediction per
+# window to learn from, and gains by the smaller variance.
+NOISE_DRAWS = {"sg": 1.0, "cbow": 1.5}
+# The input vectors start uniform in +-START_REACH / vector_size. DIFFERS: word2vec.c has 0.5 and gensim 1; the output
+# vectors start at zero, so the first steps are in proportion to this, and a larger start learns sooner.
+START_REACH = 5.0
 # Rows of which each thread keeps a copy; at most 1 row in 256 of the vocabulary is "frequent" (see src_c/rows.h).
-MOST_HOT_ROWS = 256
+MOST_HOT_ROWS = 128
 VOCABULARY_PER_HOT_ROW = 256
+
+
+def start_vectors(n_words: int, vector_size: int, seed: int) -> NDArray[np.float32]:
+    """Random input vectors in padded rows, [V, stride]: uniform in +-START_REACH / vector_size."""
+    vectors: NDArray[np.float32] = _train.aligned_zeros(n_words, vector_size)
+    start = np.random.default_rng(seed % 2**64).random((n_words, vector_size), dtype=np.float32)
+    start -= np.float32(0.5)
+    start *= np.float32(2 * START_REACH / vector_size)
+    vectors[:, :vector_size] = start
+    return vectors
 
 
 def keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.float64]:
@@ -38,13 +58,15 @@ def keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.f
         return np.ones(len(counts))
     threshold = sample * counts.sum() if sample < 1 else math.floor(sample * (3 + math.sqrt(5)) / 2)
     ratio = threshold / counts
-    return np.asarray(np.minimum(1.0, np.sqrt(ratio) + ratio))
+    kept: NDArray[np.float64] = np.minimum(1.0, np.sqrt(ratio) + ratio)
+    return kept
 
 
 def noise_weights(counts: NDArray[np.int64], exponent: float) -> NDArray[np.float64]:
-    """counts ** exponent up to a constant factor, for any exponent without overflow, [V]."""
+    """Weights counts ** exponent up to a constant factor, for any exponent without overflow, [V]."""
     logs = exponent * np.log(np.maximum(counts, 1))
-    return np.exp(logs - logs.max())
+    weights: NDArray[np.float64] = np.exp(logs - logs.max())
+    return weights
 
 
 def _thresholds(probabilities: NDArray[np.float64]) -> NDArray[np.uint32] | None:
@@ -72,6 +94,9 @@ def make_plan(
     # DIFFERS from the exact gradient, on purpose: word2vec.c and gensim add the hidden vector's step undivided
     # to each context row of a mean, and gensim divides it for a sum. "exact" is the other way round in both cases.
     undivided = bool(settings.cbow_mean) == (settings.cbow_update == "word2vec")
+    n_noise = (
+        int(settings.negative * NOISE_DRAWS[settings.model]) if settings.share_noise else settings.negative
+    )
     n_hot = min(MOST_HOT_ROWS, len(counts) // VOCABULARY_PER_HOT_ROW) if settings.workers > 1 else 0
     return core.Plan(
         model=settings.model,
@@ -80,7 +105,9 @@ def make_plan(
         out_vecs=out_vecs,
         keep_prob=_thresholds(keep_probabilities(counts, settings.sample)),
         window=settings.window,
-        n_noise=settings.negative,
+        n_noise=n_noise,
+        noise_weight=settings.negative / n_noise if n_noise else 1.0,
+        noise_reuse=NOISE_REUSE if settings.share_noise else 1,
         shrink_windows=settings.shrink_windows,
         share_noise=settings.share_noise,
         tile_inputs=min(TILE_INPUTS[settings.loss], 2 * settings.window),
@@ -151,7 +178,9 @@ def _watch(future: Future[None], counters: Any, bar: Progress, tokens_before: in
     """Wait for the epoch, showing how far it is; any exception here (Ctrl-C above all) stops it first."""
     try:
         while not wait([future], timeout=POLL_SECONDS).done:
-            shown = {"loss": f"{counters.loss / counters.n_predictions:.4f}"} if counters.n_predictions else {}
+            shown = (
+                {"loss": f"{counters.loss / counters.n_predictions:.4f}"} if counters.n_predictions else {}
+            )
             bar.advance_to(tokens_before + counters.tokens_done, **shown)
         future.result()
         bar.advance_to(tokens_before + counters.tokens_done)

@@ -20,7 +20,7 @@ from fastw2v._version import __version__
 from fastw2v.corpus import Corpus, EncodedCorpus, build_vocabulary, encode
 from fastw2v.keyedvectors import KeyedVectors
 from fastw2v.settings import DEFAULT_NEGATIVE, Settings, check_float, check_int
-from fastw2v.trainer import make_plan, run_epochs
+from fastw2v.trainer import make_plan, run_epochs, start_vectors
 from fastw2v.vocabulary import Vocabulary
 
 Path = str | os.PathLike[str]
@@ -52,7 +52,7 @@ class Word2Vec:
         Most words W between a centre and a context word.
     min_count : int, default 5
         Leave out words that occur less often.
-    max_vocab_size : None
+    max_vocab_size : int, optional
         DIFFERS: refused. gensim prunes while it counts, which makes counts inexact; use `max_final_vocab`.
     sample : float, default 1e-3
         Thin out words more frequent than this fraction of the corpus (0: none; >= 1: a count, as in gensim).
@@ -85,8 +85,8 @@ class Word2Vec:
     loss : {"ns", "hs"}, optional
         The output layer by name, instead of `hs` and `negative`.
     share_noise : bool, default True
-        One draw of noise words serves the whole window (Ji, Satish, Li & Dubey, 2016: "pWord2Vec"), which is
-        much faster. False draws them for each pair, as word2vec does.
+        One draw of noise words serves the whole window (Ji, Satish, Li & Dubey, 2016: "pWord2Vec") and some later
+        ones, which is much faster. False draws them for each pair, as word2vec does.
     cbow_update : {"word2vec", "exact"}, default "word2vec"
         What a context row gets of the hidden vector's step: what word2vec.c and gensim add, or the true gradient, which
         wants a larger `alpha`.
@@ -130,7 +130,7 @@ class Word2Vec:
         alpha: float = 0.025,
         window: int = 5,
         min_count: int = 5,
-        max_vocab_size: None = None,
+        max_vocab_size: int | None = None,
         sample: float = 1e-3,
         seed: int = 1,
         workers: int | None = None,
@@ -168,13 +168,17 @@ class Word2Vec:
         self.corpus_count = self.corpus_total_words = 0
         self.wv = KeyedVectors(self.settings.vector_size)
         self._vocabulary: Vocabulary | None = None
-        self._corpus: tuple[Corpus, EncodedCorpus] | None = None  # the last one encoded, and what it was made from
+        self._corpus: tuple[Corpus, EncodedCorpus] | None = (
+            None  # the last one encoded, and what it was made from
+        )
         self._in_vecs: NDArray[np.float32]
         self._out_vecs: NDArray[np.float32]
         if sentences is not None or corpus_file is not None:
             self._build(Corpus.open(sentences, corpus_file), trim_rule)
             assert self._corpus is not None
-            self._train_on(self._corpus[1], self.settings.epochs, self.settings.alpha, self.settings.min_alpha)
+            self._train_on(
+                self._corpus[1], self.settings.epochs, self.settings.alpha, self.settings.min_alpha
+            )
 
     vector_size: int = _setting("vector_size", "Dimensions of the vectors.")
     window: int = _setting("window", "Most words between a centre and a context word.")
@@ -228,7 +232,9 @@ class Word2Vec:
             For gensim's sake; without effect.
         """
         if update:
-            raise NotImplementedError("build_vocab(update=True) is not supported yet: build a new model on all the text")
+            raise NotImplementedError(
+                "build_vocab(update=True) is not supported yet: build a new model on all the text"
+            )
         self._build(Corpus.open(corpus_iterable, corpus_file), trim_rule or self.trim_rule)
 
     def train(
@@ -274,15 +280,19 @@ class Word2Vec:
         """
         _refuse_unsupported(None, 0, 1, callbacks)
         if self._vocabulary is None:
-            raise RuntimeError("there is no vocabulary yet: call build_vocab first, or give the class a corpus")
+            raise RuntimeError(
+                "there is no vocabulary yet: call build_vocab first, or give the class a corpus"
+            )
         n_epochs = self.epochs if epochs is None else check_int("epochs", epochs, 1)
-        start = self.alpha if start_alpha is None else check_float("start_alpha", start_alpha, 0.0, above=True)
+        start = (
+            self.alpha if start_alpha is None else check_float("start_alpha", start_alpha, 0.0, above=True)
+        )
         end = self.min_alpha if end_alpha is None else check_float("end_alpha", end_alpha, 0.0)
         corpus = self._encoded(corpus_iterable, corpus_file)
         self._train_on(corpus, n_epochs, start, end)
         return corpus.n_tokens * n_epochs, corpus.n_raw_words * n_epochs
 
-    def _build(self, corpus: Corpus, trim_rule: TrimRule | None) -> None:
+    def _build(self, corpus: Corpus, trim_rule: TrimRule | None) -> EncodedCorpus:
         vocabulary, encoded = build_vocabulary(
             corpus,
             min_count=self.settings.min_count,
@@ -292,26 +302,31 @@ class Word2Vec:
             memory_budget=self.memory_budget,
             progress=self.progress,
         )
-        self.corpus_count, self.corpus_total_words = encoded.n_lines, encoded.n_raw_words
+        in_vecs = start_vectors(len(vocabulary.words), self.vector_size, self.seed)
+        out_vecs = _train.aligned_zeros(*in_vecs.shape)
+        # Nothing of an earlier vocabulary was touched until here, where all that needs memory is done: ids that do
+        # not fit the matrices would be fatal.
+        self._adopt(vocabulary, in_vecs, out_vecs)
         self._corpus = corpus, encoded
+        self.corpus_count, self.corpus_total_words = encoded.n_lines, encoded.n_raw_words
         self.epochs_done, self.history = 0, []
-        in_vecs = _train.aligned_zeros(len(vocabulary.words), self.vector_size)
-        random = np.random.default_rng(self.seed % 2**64)
-        start = random.random((len(in_vecs), self.vector_size), dtype=np.float32)
-        start -= np.float32(0.5)
-        start *= np.float32(START_WIDTH / self.vector_size)
-        in_vecs[:, : self.vector_size] = start
-        self._adopt(vocabulary, in_vecs, _train.aligned_zeros(*in_vecs.shape))
+        return encoded
 
-    def _adopt(self, vocabulary: Vocabulary, in_vecs: NDArray[np.float32], out_vecs: NDArray[np.float32]) -> None:
+    def _adopt(
+        self, vocabulary: Vocabulary, in_vecs: NDArray[np.float32], out_vecs: NDArray[np.float32]
+    ) -> None:
+        self.wv = KeyedVectors.from_arrays(
+            vocabulary.words, in_vecs[:, : self.vector_size], vocabulary.counts
+        )
         self._vocabulary, self._in_vecs, self._out_vecs = vocabulary, in_vecs, out_vecs
-        self.wv = KeyedVectors.from_arrays(vocabulary.words, in_vecs[:, : self.vector_size], vocabulary.counts)
 
     def _encoded(self, corpus_iterable: Sentences | None, corpus_file: Any) -> EncodedCorpus:
         """The corpus as ids: the one at hand where it is certain to be the same, else freshly encoded."""
         if corpus_iterable is None and corpus_file is None:
             if self._corpus is None:
-                raise ValueError("give a corpus: the one that the vocabulary was built from is not at hand any more")
+                raise ValueError(
+                    "give a corpus: the one that the vocabulary was built from is not at hand any more"
+                )
             return self._corpus[1]
         assert self._vocabulary is not None
         corpus = Corpus.open(corpus_iterable, corpus_file)
@@ -330,7 +345,9 @@ class Word2Vec:
         if corpus.n_tokens == 0:
             raise ValueError("no word of the corpus is in the vocabulary: there is nothing to train on")
         assert self._vocabulary is not None
-        plan = make_plan(self.settings, self._vocabulary.counts, self._in_vecs, self._out_vecs, corpus.n_tokens)
+        plan = make_plan(
+            self.settings, self._vocabulary.counts, self._in_vecs, self._out_vecs, corpus.n_tokens
+        )
         before = len(self.history)
         try:
             run_epochs(
@@ -360,7 +377,7 @@ class Word2Vec:
         """
         if self._vocabulary is None:
             raise RuntimeError("there is nothing to save yet: the model has no vocabulary")
-        tensors = {
+        tensors: dict[str, NDArray[Any]] = {
             "vectors": self._in_vecs[:, : self.vector_size],
             "output_vectors": self._out_vecs[:, : self.vector_size],
             "counts": self._vocabulary.counts,
@@ -395,7 +412,9 @@ class Word2Vec:
             state = json.loads(metadata["state"])
             words = model_file.unpack_words(tensors)
             vectors, output, counts = tensors["vectors"], tensors["output_vectors"], tensors["counts"]
-            if not vectors.shape == output.shape == (len(counts), settings.vector_size) or len(words) != len(counts):
+            if not vectors.shape == output.shape == (len(counts), settings.vector_size) or len(words) != len(
+                counts
+            ):
                 raise ValueError("arrays do not fit together")
             model = cls.__new__(cls)
             model.settings = settings
@@ -411,13 +430,19 @@ class Word2Vec:
         return model
 
 
-def _refuse_unsupported(max_vocab_size: Any, null_word: Any, sorted_vocab: Any, callbacks: Iterable[Any]) -> None:
+def _refuse_unsupported(
+    max_vocab_size: Any, null_word: Any, sorted_vocab: Any, callbacks: Iterable[Any]
+) -> None:
     """gensim's arguments whose effect would be missed if they were ignored."""
     if max_vocab_size is not None:
-        raise ValueError("max_vocab_size is not supported (counts are exact here): use max_final_vocab to bound the vocabulary")
+        raise ValueError(
+            "max_vocab_size is not supported (counts are exact here): use max_final_vocab to bound the vocabulary"
+        )
     if null_word:
         raise ValueError("null_word=1 is not supported")
     if not sorted_vocab:
         raise ValueError("sorted_vocab=0 is not supported: ids are always ranks by frequency")
     if tuple(callbacks):
-        raise NotImplementedError("callbacks are not supported yet: call train() with epochs=1 in a loop, or read history")
+        raise NotImplementedError(
+            "callbacks are not supported yet: call train() with epochs=1 in a loop, or read history"
+        )

@@ -51,7 +51,7 @@ void w2v_learner_free(w2v_learner *learner) {
 void w2v_learner_start(w2v_learner *learner, int64_t shard) {
     const w2v_plan *plan = learner->plan;
     /* Counted from the far end, shards name streams that no walk uses. */
-    noise_start(&learner->noise, plan->noise, plan->n_words, rng_stream(plan->seed, plan->epoch, ~(uint64_t)shard));
+    noise_start(&learner->noise, plan, rng_stream(plan->seed, plan->epoch, ~(uint64_t)shard));
 }
 
 w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
@@ -122,9 +122,9 @@ void w2v_problem_prepare(w2v_problem *problem, w2v_learner *learner, const w2v_w
     for (int64_t p = window->low; p < window->high; p++)
         if (p != window->pos) problem->contexts[n++] = row_of(&learner->in_rows, window->line[p]);
     problem->n_contexts = n;
+    for (int64_t p = window->entering; p < window->entered; p++)
+        row_prefetch(row_of(&learner->in_rows, window->line[p]), (size_t)plan->stride * sizeof(w2v_real));
     if (!n) return;
-    /* The others were contexts of the window before. */
-    row_prefetch(problem->contexts[n - 1], (size_t)plan->stride * sizeof(w2v_real));
 
     problem->n_sets = has_noise_per_pair(plan) ? n : 1;
     for (int32_t set = 0; set < problem->n_sets; set++)
@@ -170,10 +170,10 @@ static void learn_cbow(w2v_learner *learner, const w2v_problem *problem, w2v_rea
     kernels->rows_add(problem->contexts, problem->n_contexts, plan->stride, context_scale, learner->hidden_step);
 }
 
-void w2v_problem_learn(w2v_learner *learner, const w2v_problem *problem, const w2v_problem *next, w2v_real lr) {
+void w2v_problem_learn(w2v_learner *learner, const w2v_problem *problem, const w2v_problem *later, w2v_real lr) {
     if (!problem->n_contexts) return;
-    learner->fetch = next->targets;
-    learner->fetch_end = next->targets + (next->n_contexts ? next->set_starts[next->n_sets] : 0);
+    learner->fetch = later ? later->targets : NULL;
+    learner->fetch_end = later && later->n_contexts ? later->targets + later->set_starts[later->n_sets] : learner->fetch;
     if (learner->plan->model == W2V_SKIP_GRAM) learn_skip_gram(learner, problem, lr);
     else learn_cbow(learner, problem, lr);
 }

@@ -1,7 +1,7 @@
 /* learn.h: what is learnt from one window: which rows are inputs, which are targets, and the tiles they make.
  *
- * Skip-gram and CBOW differ in the inputs, the losses in the targets; both are chosen in learn_prepare, one window
- * ahead, so that the rows are on their way from memory when learn_problem works on them. */
+ * Skip-gram and CBOW differ in the inputs, the losses in the targets; both are chosen in w2v_problem_prepare, some
+ * windows ahead, so that the rows have come from memory when w2v_problem_learn works on them. */
 #ifndef W2V_LEARN_H
 #define W2V_LEARN_H
 
@@ -26,7 +26,7 @@ typedef struct {
     w2v_noise noise;                /* negative sampling only */
     w2v_real *hidden, *hidden_step; /* [stride] CBOW's input and what it learnt */
     w2v_real *scratch;              /* of a tile */
-    w2v_real *const *fetch;         /* the next problem's targets that no tile has fetched yet ... */
+    w2v_real *const *fetch;         /* the later problem's targets that no tile has fetched yet ... */
     w2v_real *const *fetch_end;     /* ... up to here */
     double loss;                    /* sums since the caller last took them */
     int64_t n_predictions;
@@ -42,7 +42,7 @@ void w2v_problem_free(w2v_problem *problem);
 void w2v_learner_start(w2v_learner *learner, int64_t shard);
 /* Choose the rows of a window. */
 void w2v_problem_prepare(w2v_problem *problem, w2v_learner *learner, const w2v_window *window);
-/* Score them and learn, fetching the targets of the `next` problem meanwhile. */
-void w2v_problem_learn(w2v_learner *learner, const w2v_problem *problem, const w2v_problem *next, w2v_real lr);
+/* Score them and learn, fetching the targets of a `later` problem (or NULL) meanwhile. */
+void w2v_problem_learn(w2v_learner *learner, const w2v_problem *problem, const w2v_problem *later, w2v_real lr);
 
 #endif

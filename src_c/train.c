@@ -19,7 +19,7 @@ static void omp_set_lock(omp_lock_t *lock) { (void)lock; }
 static void omp_unset_lock(omp_lock_t *lock) { (void)lock; }
 #endif
 
-enum { MERGE_TOKENS = 20000 };
+enum { MERGE_TOKENS = 20000, WINDOWS_AHEAD = 2 };
 
 typedef struct {
     const w2v_plan *plan;
@@ -35,26 +35,24 @@ typedef struct {
 typedef struct {
     w2v_learner learner;
     w2v_walk walk;
-    w2v_problem problems[2]; /* one is learnt while the rows of the other arrive */
+    w2v_problem problems[WINDOWS_AHEAD + 1]; /* a ring: the oldest is learnt while the rows of the newest are fetched */
     int64_t tokens_since_merge;
 } worker;
 
 static void worker_free(worker *w) {
     w2v_learner_free(&w->learner);
     w2v_walk_free(&w->walk);
-    w2v_problem_free(&w->problems[0]);
-    w2v_problem_free(&w->problems[1]);
+    for (int i = 0; i <= WINDOWS_AHEAD; i++) w2v_problem_free(&w->problems[i]);
 }
 
 static w2v_status worker_init(worker *w, const epoch_run *run) {
     *w = (worker){0};
-    if (w2v_learner_init(&w->learner, run->plan) == W2V_OK &&
-        w2v_walk_init(&w->walk, run->plan, run->ids, run->n_ids) == W2V_OK &&
-        w2v_problem_init(&w->problems[0], run->plan) == W2V_OK &&
-        w2v_problem_init(&w->problems[1], run->plan) == W2V_OK)
-        return W2V_OK;
-    worker_free(w);
-    return W2V_ERR_MEMORY;
+    w2v_status status = w2v_learner_init(&w->learner, run->plan);
+    if (status == W2V_OK) status = w2v_walk_init(&w->walk, run->plan, run->ids, run->n_ids);
+    for (int i = 0; status == W2V_OK && i <= WINDOWS_AHEAD; i++)
+        status = w2v_problem_init(&w->problems[i], run->plan);
+    if (status != W2V_OK) worker_free(w);
+    return status;
 }
 
 static double lr_now(const epoch_run *run) {
@@ -78,20 +76,17 @@ static void report(epoch_run *run, worker *w) {
     w->tokens_since_merge = 0;
 }
 
-/* Learn from every window that is ready, each while the rows of the one after it are fetched. */
+/* Learn from every window that is ready. */
 static void learn_piece(worker *w, w2v_real lr) {
-    w2v_problem *now = &w->problems[0], *next = &w->problems[1], *done;
-    now->n_contexts = 0;
+    const int n_ring = WINDOWS_AHEAD + 1;
+    int64_t n_prepared = 0, n_learnt = 0;
     while (walk_is_ready(&w->walk)) {
         w2v_window window = w2v_walk_next(&w->walk);
-        w2v_problem_prepare(next, &w->learner, &window);
-        w2v_problem_learn(&w->learner, now, next, lr);
-        done = now;
-        now = next;
-        next = done;
+        w2v_problem *newest = &w->problems[n_prepared++ % n_ring];
+        w2v_problem_prepare(newest, &w->learner, &window);
+        if (n_prepared > WINDOWS_AHEAD) w2v_problem_learn(&w->learner, &w->problems[n_learnt++ % n_ring], newest, lr);
     }
-    next->n_contexts = 0;
-    w2v_problem_learn(&w->learner, now, next, lr);
+    while (n_learnt < n_prepared) w2v_problem_learn(&w->learner, &w->problems[n_learnt++ % n_ring], NULL, lr);
 }
 
 static void learn_shard(epoch_run *run, worker *w, int64_t shard) {

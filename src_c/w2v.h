@@ -147,6 +147,7 @@ typedef struct {
     int32_t window;           /* W >= 1 */
     int32_t n_noise;          /* noise words drawn, >= 0 */
     double noise_weight;      /* what each of them counts: K / n_noise for a sum that stands for K words */
+    int32_t noise_reuse;      /* uses of a drawn noise word, >= 1 (see sampler.h) */
     int32_t shrink_windows;   /* draw 1..W per centre, as word2vec does, instead of W */
     int32_t share_noise;      /* one draw of noise words per window instead of per pair */
     int32_t tile_inputs;      /* most inputs of one tile; more are worked off in turn */

@@ -106,13 +106,17 @@ int w2v_walk_refill(w2v_walk *walk) {
     return 1;
 }
 
+static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
+
 w2v_window w2v_walk_next(w2v_walk *walk) {
     const w2v_plan *plan = walk->plan;
     int64_t reach_now = plan->window, pos = walk->next++;
     if (plan->shrink_windows) reach_now = 1 + high_below(rng_next(&walk->rng), (uint32_t)plan->window);
-    w2v_window window = {walk->kept, pos, pos - reach_now, pos + reach_now + 1};
-    if (window.low < 0) window.low = 0;
-    if (window.high > walk->n_kept) window.high = walk->n_kept;
+    w2v_window window = {.line = walk->kept, .pos = pos};
+    window.low = pos > reach_now ? pos - reach_now : 0;
+    window.high = at_most(pos + reach_now + 1, walk->n_kept);
+    window.entered = at_most(pos + plan->window + 1, walk->n_kept);
+    window.entering = pos ? at_most(pos + plan->window, window.entered) : 0;
     return window;
 }
 

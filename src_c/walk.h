@@ -15,6 +15,7 @@
 typedef struct {
     const int32_t *line;
     int64_t pos, low, high;
+    int64_t entering, entered; /* line[entering .. entered-1] come within reach with this centre, shrunk or not */
 } w2v_window;
 
 typedef struct {

@@ -1,9 +1,9 @@
 """The gradients of the whole trainer, checked against finite differences of its own loss.
 
-A double-precision build of the same source trains one epoch on a tiny corpus. With a learning rate near zero, what it does to
-the matrices must be minus the gradient of the loss that it reports; with a learning rate of zero it reports the loss and
-changes nothing, so that central differences of the loss over every single number give the gradient independently.
-Random draws depend on the seed alone and are the same each time.
+A double-precision build of the same source trains one epoch on a tiny corpus. With a learning rate near zero,
+what it does to the matrices must be minus the gradient of the loss that it reports; with a learning rate of
+zero it reports the loss and changes nothing, so that central differences of the loss over every single number
+give the gradient independently. Random draws depend on the seed alone and are the same each time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ EPS = 1e-5  # of the central differences of the loss
 TINY_LR = 1e-6  # of the steps; central differences again, so that the error is of the order of its square
 RNG = np.random.default_rng(5)
 LINES = [RNG.integers(0, 7, length).tolist() for length in (9, 1, 2, 6, 12)] + [[3, 3, 3, 3], [0, 6, 0, 6, 0]]
-EVEN_LINES = [RNG.integers(0, 7, 4).tolist() for _ in range(8)]  # with windows of 3, each centre has three contexts
+EVEN_LINES = [
+    RNG.integers(0, 7, 4).tolist() for _ in range(8)
+]  # with windows of 3, each centre has three contexts
 
 
 class Trainer:
@@ -92,7 +94,13 @@ def test_cbow_with_the_exact_update_follows_the_gradient(loss, cbow_mean, shrink
 @pytest.mark.parametrize("loss", ["ns", "hs"])
 @pytest.mark.parametrize(("cbow_mean", "factor"), [(1, 3.0), (0, 1 / 3)])
 def test_cbow_with_word2vecs_update_is_off_by_the_number_of_contexts(loss, cbow_mean, factor):
-    changes = {"sg": 0, "loss": loss, "cbow_mean": cbow_mean, "shrink_windows": False, "cbow_update": "word2vec"}
+    changes = {
+        "sg": 0,
+        "loss": loss,
+        "cbow_mean": cbow_mean,
+        "shrink_windows": False,
+        "cbow_update": "word2vec",
+    }
     by_differences, by_step = Trainer(EVEN_LINES, changes).gradients()
     by_differences[0] *= factor
     assert_equal(by_step, by_differences)
@@ -100,7 +108,9 @@ def test_cbow_with_word2vecs_update_is_off_by_the_number_of_contexts(loss, cbow_
 
 @pytest.mark.parametrize("changes", [{"sg": 1}, {"sg": 0, "cbow_update": "exact"}], ids=["sg", "cbow"])
 def test_many_noise_words_drawn_again_and_again_follow_the_gradient(changes):
-    by_differences, by_step = Trainer(LINES, {**changes, "loss": "ns", "negative": 40, "ns_exponent": 2.0}).gradients()
+    by_differences, by_step = Trainer(
+        LINES, {**changes, "loss": "ns", "negative": 40, "ns_exponent": 2.0}
+    ).gradients()
     assert_equal(by_step, by_differences)
 
 

@@ -1,7 +1,7 @@
 """Every kernel of every instruction set this machine runs, against NumPy in double precision.
 
-The vectors are D long, D = 0..130, and padded with zeros as the trainer pads them; rows beside those of a tile and the
-padding must stay as they were. The double build's kernels are held to double precision.
+The vectors are D long, D = 0..130, and padded with zeros as the trainer pads them; rows beside a tile's and
+the padding must stay as they were. The double build's kernels are held to double precision.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ def zeros(n_rows: int, dim: int, core: ModuleType = _train) -> np.ndarray:
     return core.aligned_zeros(n_rows, dim) if dim else core.aligned_zeros(n_rows, 1)[:, :0]
 
 
-def random_rows(rng: np.random.Generator, dim: int, size: float, n_rows: int = N_ROWS, core: ModuleType = _train):
+def random_rows(
+    rng: np.random.Generator, dim: int, size: float, n_rows: int = N_ROWS, core: ModuleType = _train
+):
     matrix = zeros(n_rows, dim, core)
     matrix[:, :dim] = size * rng.uniform(-1, 1, (n_rows, dim))
     return matrix
@@ -51,7 +53,15 @@ class Tile:
             None if a is None else self.copy(a, dtype) for a in (self.inputs, self.targets, self.steps)
         )
         loss = function(
-            inputs, self.input_ids, targets, self.target_ids, self.signs, self.weights, lr, steps=steps, **options
+            inputs,
+            self.input_ids,
+            targets,
+            self.target_ids,
+            self.signs,
+            self.weights,
+            lr,
+            steps=steps,
+            **options,
         )
         return loss, inputs, targets, steps
 
@@ -63,12 +73,14 @@ class Tile:
         return copied
 
     def errors(self, isa: str | None, lr: float = LR) -> dict[str, Any]:
-        """The largest differences from the twin, relative to the size of the sums that the numbers are made of."""
+        """The largest differences from the twin, relative to the size of the numbers."""
         core_result = self.run(self.core.logistic_tile, self.core.REAL, lr, isa=isa)
         twin_result = self.run(twins.logistic_tile, np.float64, lr)
         size = max(np.abs(self.inputs).max(initial=0), np.abs(self.targets).max(initial=0), 1e-3)
         worst = {"loss": abs(core_result[0] - twin_result[0]) / (1e-3 + abs(twin_result[0]))}
-        for name, got, expected in zip(("inputs", "targets", "steps"), core_result[1:], twin_result[1:], strict=True):
+        for name, got, expected in zip(
+            ("inputs", "targets", "steps"), core_result[1:], twin_result[1:], strict=True
+        ):
             if got is not None:
                 worst[name] = np.abs(got - expected).max(initial=0) / size
         return worst
@@ -113,7 +125,10 @@ def test_later_blocks_of_targets_see_inputs_that_moved_by_one_step_at_most(isa):
     for n_targets in range(5, 41, 3):
         tile = Tile(rng, 100, 7, n_targets, in_place=True)
         tile.input_ids = rng.permutation(N_ROWS)[:7].tolist()
-        got, expected = tile.run(_train.logistic_tile, np.float32, isa=isa), tile.run(twins.logistic_tile, np.float64)
+        got, expected = (
+            tile.run(_train.logistic_tile, np.float32, isa=isa),
+            tile.run(twins.logistic_tile, np.float64),
+        )
         assert_small({"loss": abs(got[0] / expected[0] - 1), "inputs": np.abs(got[1] - expected[1]).max()})
         one_step = LR * np.abs(tile.targets[tile.target_ids] * tile.weights[:, None]).sum(axis=0)
         bound = LR * tile.weights[:, None] * one_step * 7
@@ -127,7 +142,9 @@ def test_later_blocks_of_targets_see_inputs_that_moved_by_one_step_at_most(isa):
 def test_the_padding_of_rows_stays_zero(isa):
     rng = np.random.default_rng(5)
     for dim in (1, 15, 17, 100, 130):
-        _, inputs, targets, steps = Tile(rng, dim, 5, 9, size=3.0).run(_train.logistic_tile, np.float32, isa=isa)
+        _, inputs, targets, steps = Tile(rng, dim, 5, 9, size=3.0).run(
+            _train.logistic_tile, np.float32, isa=isa
+        )
         for matrix in (inputs, targets, steps):
             assert not matrix[:, dim:].any()
 
@@ -193,7 +210,9 @@ def test_the_double_build_is_exact_to_double_precision(in_place):
     rng = np.random.default_rng(9)
     for size in SIZES:
         for dim in range(0, 131, 5):
-            tile = Tile(rng, dim, int(rng.integers(1, 11)), 1 + dim % 4, size, in_place=in_place, core=_train_double)
+            tile = Tile(
+                rng, dim, int(rng.integers(1, 11)), 1 + dim % 4, size, in_place=in_place, core=_train_double
+            )
             assert_small(tile.errors("scalar"), 1e-13)
 
 
@@ -205,7 +224,9 @@ def test_rows_sum_matches_numpy_for_every_length_and_repeated_or_no_rows(isa):
         for n_rows in (0, 1, 2, 10, 37):
             ids, scale = rng.choice(N_ROWS, n_rows), float(rng.uniform(-2, 2))
             total = _train.rows_sum(rows, ids, scale, isa=isa)
-            np.testing.assert_allclose(total, scale * rows[ids].astype(float).sum(axis=0), atol=2e-6 * (1 + n_rows))
+            np.testing.assert_allclose(
+                total, scale * rows[ids].astype(float).sum(axis=0), atol=2e-6 * (1 + n_rows)
+            )
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -244,7 +265,15 @@ def test_matrices_that_the_kernels_cannot_work_on_are_refused():
     read_only = _train.aligned_zeros(4, 16)
     read_only.flags.writeable = False
     unaligned = _train.aligned_zeros(4, 16).reshape(-1)[1:49].reshape(3, 16)
-    for bad in (good.astype(np.float64), good[:, :8], good[::2], unaligned, read_only, good[0], good.reshape(8, 8)):
+    for bad in (
+        good.astype(np.float64),
+        good[:, :8],
+        good[::2],
+        unaligned,
+        read_only,
+        good[0],
+        good.reshape(8, 8),
+    ):
         with pytest.raises(ValueError, match="must"):
             _train.rows_sum(bad, [0], 1.0)
     with pytest.raises(IndexError, match="row 4 of 4"):

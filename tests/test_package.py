@@ -226,7 +226,6 @@ def test_cores_are_those_that_the_process_may_use(run_python: RunPython) -> None
 
 
 def test_memory_is_plausible_where_the_platform_tells() -> None:
-    memory = fastw2v.show_config()["memory"]
-    if sys.platform == "linux":
-        assert 2**26 < memory["available"] <= memory["total"] < 2**50
-    assert set(memory) == {"total", "available"}
+    total = fastw2v.show_config()["memory"]["total"]
+    assert total is None or 2**26 < total < 2**50
+    assert total is not None or sys.platform != "linux"

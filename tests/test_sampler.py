@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from fastw2v import _train
-from fastw2v.trainer import _thresholds, keep_probabilities, noise_weights
+from fastw2v import _train, _train_double
+from fastw2v.trainer import _thresholds, keep_probabilities, make_plan, noise_weights
 
 ZIPF = np.maximum(1, 100_000 // np.arange(1, 2001)).astype(np.int64)
 
@@ -28,7 +28,9 @@ def chi_square(ids: np.ndarray, probabilities: np.ndarray) -> float:
 
 @given(
     st.lists(
-        st.one_of(st.just(0.0), st.floats(1e-12, 1.0), st.integers(1, 10**9).map(float)), min_size=1, max_size=200
+        st.one_of(st.just(0.0), st.floats(1e-12, 1.0), st.integers(1, 10**9).map(float)),
+        min_size=1,
+        max_size=200,
     ).filter(any)
 )
 def test_the_alias_table_holds_the_probabilities_of_its_weights(weights):
@@ -76,6 +78,28 @@ def test_words_of_weight_zero_are_never_drawn():
     assert chi_square(ids, weights / 6) > 1e-3
 
 
+@pytest.mark.parametrize(
+    ("exponent", "share_noise"), [(0.75, True), (0.75, False), (-0.5, True), (0.0, False)]
+)
+def test_training_draws_noise_words_in_proportion_to_their_weights(exponent, share_noise):
+    """Counted by what it does: inputs are all (1, 0, ...), outputs 0, and so each noise word loses lr / 2."""
+    n_noise, lr, n_lines = 7, 1e-9, 5000
+    # Words 6 and 7 make up the text. A centre is no noise, and so these two are left out of account.
+    counts = np.array([9000, 4000, 2000, 1000, 500, 100, n_lines, n_lines], dtype=np.int64)
+    ids = twins.flat_ids([[6, 7]] * n_lines)
+    settings = twins.make_settings(negative=n_noise, ns_exponent=exponent, share_noise=share_noise)
+    in_vecs, out_vecs = (_train_double.aligned_zeros(8, 8) for _ in range(2))
+    in_vecs[:, 0] = 1
+    plan = make_plan(settings, counts, in_vecs, out_vecs, 2 * n_lines, core=_train_double)
+    plan.train_epoch(ids, _train_double.Progress(), lr_start=lr, lr_end=lr)
+    drawn = -out_vecs[:6, 0] / (lr / 2)
+    weights = noise_weights(counts, exponent)
+    expected = 2 * n_lines * n_noise * (weights / weights.sum())[:6]
+    # Draws may depend on each other (a pool may be drawn from several times): a wide margin, no chi-square.
+    assert (np.abs(drawn - expected) < 12 * np.sqrt(expected)).all()
+    assert np.allclose(drawn, np.round(drawn), atol=1e-3)
+
+
 @pytest.mark.parametrize("exponent", [-2.0, -0.5, 0.0, 0.75, 1.0, 3.0])
 def test_noise_weights_are_powers_of_the_counts(exponent):
     expected = ZIPF.astype(float) ** exponent
@@ -97,7 +121,9 @@ def test_keep_probabilities_are_gensims(sample):
     gensim = pytest.importorskip("gensim")
     rival = gensim.models.Word2Vec(min_count=1, sample=sample)
     rival.build_vocab_from_freq({f"w{id}": int(n) for id, n in enumerate(ZIPF)})
-    expected = np.array([rival.wv.get_vecattr(f"w{id}", "sample_int") for id in range(len(ZIPF))]) / (2**32 - 1)
+    expected = np.array([rival.wv.get_vecattr(f"w{id}", "sample_int") for id in range(len(ZIPF))]) / (
+        2**32 - 1
+    )
     np.testing.assert_allclose(keep_probabilities(ZIPF, sample), expected, atol=1e-9)
 
 

@@ -1,7 +1,7 @@
 """The walk over the corpus: every token is a centre once, and its contexts are its neighbours on the line.
 
-A shard is a range of places, whatever the lines are; the corpora below have hundreds of lines in a shard as well as one
-line over many shards. Where tokens carry numbers of their own, a window can be checked against the text itself.
+A shard is a range of places, whatever the lines are; the corpora below have hundreds of lines in a shard as
+well as one line over many shards. Tokens carry numbers of their own, so that a window tells where it is from.
 """
 
 from __future__ import annotations
@@ -39,13 +39,20 @@ def make_plan(n_words: int, **numbers):
     vecs = _train.aligned_zeros(n_words, 1)
     numbers = {"window": 5, "shrink_windows": False, "n_tokens": 1, **numbers}
     return _train.Plan(
-        model="sg", loss="ns", in_vecs=vecs, out_vecs=vecs, noise=_train.alias_build(np.ones(n_words)), **numbers
+        model="sg",
+        loss="ns",
+        in_vecs=vecs,
+        out_vecs=vecs,
+        noise=_train.alias_build(np.ones(n_words)),
+        **numbers,
     )
 
 
 def walk(plan, ids, epoch=0) -> list[tuple[int, list[int]]]:
     """The windows of all shards, one shard after the other."""
-    return [window for shard in range(_train.shard_count(len(ids))) for window in plan.windows(ids, shard, epoch)]
+    return [
+        window for shard in range(_train.shard_count(len(ids))) for window in plan.windows(ids, shard, epoch)
+    ]
 
 
 @pytest.mark.parametrize("window", [1, 2, 5, 40, 1100])
@@ -60,7 +67,9 @@ def test_windows_are_the_twins_across_all_cuts(name, window):
 
 @settings(max_examples=25)
 @given(
-    lengths=st.lists(st.integers(1, 12) | st.integers(1, 3000), min_size=1, max_size=12).filter(lambda n: sum(n) < 12_000),
+    lengths=st.lists(st.integers(1, 12) | st.integers(1, 3000), min_size=1, max_size=12).filter(
+        lambda n: sum(n) < 12_000
+    ),
     repeat=st.integers(1, 30),
     window=st.integers(1, 12),
     last_line_ends=st.booleans(),

@@ -1,7 +1,7 @@
-"""Slow and obvious twins of the trainer's parts, in NumPy and plain Python, and the small cases they are tried on.
+"""Slow and obvious twins of the trainer's parts, in NumPy and plain Python.
 
-The tests compare the C library with them. They share no code with the package, use float64 throughout, and make no
-attempt at speed: what a twin does must be plain to see. `train_epoch` is the whole trainer for corpora of a single shard.
+The tests compare the C library with them. They share no code with it, use float64 throughout, and make no
+attempt at speed: what a twin does must be plain to see. `train_epoch` is the whole trainer, for little text.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ U64 = (1 << 64) - 1
 def make_settings(**changes: Any) -> Settings:
     """Settings of the constructor's defaults, but for one worker, no subsampling, and the changes given."""
     defaults = {
-        "vector_size": 8, "alpha": 0.025, "min_alpha": 1e-4, "window": 3, "min_count": 1, "max_final_vocab": None,
-        "sample": 0, "seed": 1, "workers": 1, "sg": 1, "hs": 0, "negative": DEFAULT_NEGATIVE, "ns_exponent": 0.75,
-        "cbow_mean": 1, "cbow_update": "word2vec", "shrink_windows": True, "share_noise": True, "epochs": 1, "loss": None,
+        "vector_size": 8, "alpha": 0.025, "min_alpha": 1e-4, "window": 3, "epochs": 1, "seed": 1,
+        "workers": 1, "min_count": 1, "max_final_vocab": None, "sample": 0, "shrink_windows": True,
+        "share_noise": True,
+        "sg": 1, "hs": 0, "loss": None, "negative": DEFAULT_NEGATIVE, "ns_exponent": 0.75,
+        "cbow_mean": 1, "cbow_update": "word2vec",
     }  # fmt: skip
     assert changes.keys() <= defaults.keys()
     return Settings.from_arguments({**defaults, **changes})
@@ -136,7 +138,7 @@ def alias_probabilities(table: np.ndarray) -> np.ndarray:
 
 
 def huffman_lengths(counts: Sequence[int]) -> list[int]:
-    """Code lengths of an optimal prefix code by the textbook's heap; of equal counts the flattest tree is joined first."""
+    """Code lengths of an optimal prefix code, by a heap; of equal counts, the flattest tree first."""
     order = count()
     heap = [(int(n), 0, next(order), [word]) for word, n in enumerate(counts)]
     heapq.heapify(heap)
@@ -154,10 +156,10 @@ def huffman_lengths(counts: Sequence[int]) -> list[int]:
 
 @dataclass
 class Tables:
-    """What a plan is made of besides settings: thresholds of keeping, the noise table or the Huffman tree."""
+    """What follows from settings and counts: thresholds of keeping, the only noise word, the Huffman tree."""
 
     keep_prob: np.ndarray | None = None
-    noise: np.ndarray | None = None
+    noise_word: int | None = None
     tree: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
 
@@ -169,13 +171,11 @@ class Trained:
     n_predictions: int = 0
 
 
-def noise_targets(center: int, n_noise: int, table: np.ndarray, rng: Rng) -> dict[int, tuple[float, float]]:
-    """{row: (sign, weight)} of a centre and its noise: the centre is no noise, and a word drawn again counts twice."""
+def noise_targets(center: int, n_noise: int, noise_word: int) -> dict[int, tuple[float, float]]:
+    """{row: (sign, weight)} of a centre and K times the same noise word, unless that is the centre."""
     targets = {center: (-1.0, 1.0)}
-    for _ in range(n_noise):
-        id = rng.noise(table)
-        if id != center:
-            targets[id] = (1.0, targets.get(id, (1.0, 0.0))[1] + 1)
+    if noise_word != center:
+        targets[noise_word] = (1.0, float(n_noise))
     return targets
 
 
@@ -186,7 +186,7 @@ def path_targets(center: int, tree: tuple[np.ndarray, ...]) -> dict[int, tuple[f
 
 
 def read_windows(lines: Sequence[Sequence[int]], s: Settings, tables: Tables, rng: Rng) -> Iterator[Any]:
-    """(tokens read before this line, centre, contexts) for each window of a single shard; draws as it goes."""
+    """(tokens before this line, centre, contexts) for each window of a single shard; draws as it goes."""
     n_read = 0
     for line in lines:
         kept = []
@@ -210,21 +210,26 @@ def train_epoch(
     lrs: tuple[float, float],
     tile_inputs: int,
 ) -> Trained:
-    """One epoch with one thread, in place. Lines shorter than a piece of the walk, ids for one shard, few targets."""
+    """One epoch with one thread, in place; for one shard, lines shorter than a piece of it, and few targets.
+
+    All noise is the same word, so that it does not matter how it is drawn; test_sampler.py looks after that.
+    """
     in_vecs, out_vecs = vecs
-    rng, sums, n_tokens = Rng(s.seed, epoch, 0), Trained(), sum(map(len, lines))
+    sums, n_tokens = Trained(), sum(map(len, lines))
     per_pair = s.model == "sg" and s.loss == "ns" and not s.share_noise
-    for n_read, center, contexts in read_windows(lines, s, tables, rng):
+    for n_read, center, contexts in read_windows(lines, s, tables, Rng(s.seed, epoch, shard=0)):
         if not contexts:
             continue
         lr = lrs[0] + (lrs[1] - lrs[0]) * n_read / n_tokens
         n_sets = len(contexts) if per_pair else 1
-        sets = [
-            noise_targets(center, s.negative, tables.noise, rng) if s.loss == "ns" else path_targets(center, tables.tree)
-            for _ in range(n_sets)
-        ]
+        if s.loss == "ns":
+            sets = [noise_targets(center, s.negative, tables.noise_word)] * n_sets
+        else:
+            sets = [path_targets(center, tables.tree)]
 
-        def learn(inputs: np.ndarray, rows: list[int], targets: Any, lr: float = lr, steps: Any = None) -> None:
+        def learn(
+            inputs: np.ndarray, rows: list[int], targets: Any, lr: float = lr, steps: Any = None
+        ) -> None:
             signs, weights = zip(*targets.values(), strict=True)
             sums.loss += logistic_tile(inputs, rows, out_vecs, list(targets), signs, weights, lr, steps)
             sums.n_predictions += len(rows)
