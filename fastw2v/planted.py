@@ -121,10 +121,8 @@ class _Writer:
         return items[int(self.uniform() * len(items))]
 
     def sentence(self) -> list[str]:
-        if self.uniform() < _P_FILLER:
-            words = self.filler()
-        else:
-            words = self.statement(*_subjects().at(self.uniform()))
+        is_filler = self.uniform() < _P_FILLER
+        words = self.filler() if is_filler else self.statement(*_subjects().at(self.uniform()))
         if self.uniform() < _P_SECOND:
             words += [self.pick(JOINTS), *self.filler()]
         return words

@@ -174,11 +174,8 @@ class Word2Vec:
         self._in_vecs: NDArray[np.float32]
         self._out_vecs: NDArray[np.float32]
         if sentences is not None or corpus_file is not None:
-            self._build(Corpus.open(sentences, corpus_file), trim_rule)
-            assert self._corpus is not None
-            self._train_on(
-                self._corpus[1], self.settings.epochs, self.settings.alpha, self.settings.min_alpha
-            )
+            encoded = self._build(Corpus.open(sentences, corpus_file), trim_rule)
+            self._train_on(encoded, self.settings.epochs, self.settings.alpha, self.settings.min_alpha)
 
     vector_size: int = _setting("vector_size", "Dimensions of the vectors.")
     window: int = _setting("window", "Most words between a centre and a context word.")
@@ -433,7 +430,7 @@ class Word2Vec:
 def _refuse_unsupported(
     max_vocab_size: Any, null_word: Any, sorted_vocab: Any, callbacks: Iterable[Any]
 ) -> None:
-    """gensim's arguments whose effect would be missed if they were ignored."""
+    """Refuse those of gensim's arguments whose effect would be missed if they were ignored."""
     if max_vocab_size is not None:
         raise ValueError(
             "max_vocab_size is not supported (counts are exact here): use max_final_vocab to bound the vocabulary"
