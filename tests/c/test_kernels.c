@@ -83,7 +83,17 @@ static void tile_compare(const w2v_kernels *kernels, int64_t n, double size, dou
         weights[t] = (float)(0.25 + uniform());
     }
     matrix_fill(&x, n, size), matrix_fill(&y_start, n, size), matrix_fill(&steps_start, n, size);
-    const w2v_tile tile = {B, T, x.rows, x_steps.rows, y.rows, signs, weights, scratch};
+    const w2v_tile tile = {
+        .n_inputs = B,
+        .n_targets = T,
+        .inputs = x.rows,
+        .input_steps = x_steps.rows,
+        .targets = y.rows,
+        .signs = signs,
+        .weights = weights,
+        .fetch = uniform() < 0.5 ? NULL : y_start.rows,
+        .scratch = scratch,
+    };
 
     matrix_copy(&y, &y_start), matrix_copy(&x_steps, &steps_start);
     const double expected_loss = w2v_kernels_find("scalar")->logistic_tile(&tile, n, LR);
