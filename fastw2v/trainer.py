@@ -21,6 +21,9 @@ from fastw2v.progress import Progress
 from fastw2v.settings import Settings
 
 POLL_SECONDS = 0.1
+# Mean loss per prediction, for each noise word, above which numbers are finite but meaningless: the kernels' guard lets
+# runaway vectors grow by addition only. Guessing costs 0.7 per target, 40 on the longest path of a Huffman tree.
+LOSS_LIMIT = 200.0
 # The numbers below were chosen by measurement on 17 M words of Wikipedia: bench/NOTES.md.
 #
 # Most inputs of one tile. More in one go is faster but sums steps computed from the same, older rows; nodes near a
@@ -124,6 +127,7 @@ def make_plan(
 
 def run_epochs(
     plan: Any,
+    settings: Settings,
     corpus: EncodedCorpus,
     *,
     first_epoch: int,
@@ -137,7 +141,7 @@ def run_epochs(
     Raises
     ------
     DivergedError
-        A loss became NaN or infinite.
+        The loss became NaN or infinite, or so large that the scores mean nothing.
     KeyboardInterrupt
         Ctrl-C; the matrices hold what was learnt until then.
     """
@@ -157,21 +161,28 @@ def run_epochs(
             try:
                 _watch(future, counters, bar, done * corpus.n_tokens)
             except _train.Diverged:
-                raise DivergedError(
-                    f"training diverged in epoch {epoch + 1}: the loss is no longer finite and the vectors are"
-                    f" unusable; train again with a smaller alpha (it was {start:g})"
-                ) from None
+                raise _diverged(epoch, "no longer finite", start) from None
             seconds = time.perf_counter() - began
+            loss = counters.loss / max(1, counters.n_predictions)
+            if loss > LOSS_LIMIT * max(1, settings.negative):
+                raise _diverged(epoch, f"{loss:.3g} per prediction", start)
             history.append(
                 {
                     "epoch": epoch + 1,
-                    "loss": counters.loss / max(1, counters.n_predictions),
+                    "loss": loss,
                     "predictions": counters.n_predictions,
                     "alpha": lr_end,
                     "seconds": seconds,
                     "words_per_second": corpus.n_tokens / max(seconds, 1e-9),
                 }
             )
+
+
+def _diverged(epoch: int, loss: str, alpha: float) -> DivergedError:
+    return DivergedError(
+        f"training diverged in epoch {epoch + 1}: the loss is {loss} and the vectors are unusable;"
+        f" train again with a smaller alpha (it was {alpha:g})"
+    )
 
 
 def _watch(future: Future[None], counters: Any, bar: Progress, tokens_before: int) -> None:

@@ -349,6 +349,7 @@ class Word2Vec:
         try:
             run_epochs(
                 plan,
+                self.settings,
                 corpus,
                 first_epoch=self.epochs_done,
                 n_epochs=n_epochs,

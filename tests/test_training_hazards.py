@@ -74,6 +74,13 @@ def test_divergence_in_a_later_epoch_names_that_epoch():
     assert [entry["epoch"] for entry in model.history] == [1, 2]
 
 
+def test_a_loss_too_large_to_mean_anything_is_divergence_even_while_it_is_finite():
+    model = Word2Vec(vector_size=16, workers=1, sg=1, epochs=2)
+    model.build_vocab(ORDINARY)
+    with pytest.raises(DivergedError, match=r"the loss is \d.* per prediction"):
+        model.train(ORDINARY, start_alpha=1e4)
+
+
 # ---- progress and Ctrl-C ----
 
 
