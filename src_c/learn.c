@@ -115,12 +115,13 @@ static int64_t add_path(w2v_problem *problem, const w2v_learner *learner, int32_
     return at;
 }
 
-void w2v_problem_prepare(w2v_problem *problem, w2v_learner *learner, const w2v_window *window) {
+void w2v_problem_prepare(w2v_problem *problem, w2v_learner *learner, const w2v_window *window, w2v_real lr) {
     const w2v_plan *plan = learner->plan;
     const int32_t center = window->line[window->pos];
     int32_t n = 0;
     for (int64_t p = window->low; p < window->high; p++)
         if (p != window->pos) problem->contexts[n++] = row_of(&learner->in_rows, window->line[p]);
+    problem->lr = lr;
     problem->n_contexts = n;
     for (int64_t p = window->entering; p < window->entered; p++)
         row_prefetch(row_of(&learner->in_rows, window->line[p]), (size_t)plan->stride * sizeof(w2v_real));
@@ -134,7 +135,7 @@ void w2v_problem_prepare(w2v_problem *problem, w2v_learner *learner, const w2v_w
                 : add_path(problem, learner, center);
 }
 
-static void learn_tile(w2v_learner *learner, const w2v_problem *problem, int32_t set, w2v_tile *tile, w2v_real lr) {
+static void learn_tile(w2v_learner *learner, const w2v_problem *problem, int32_t set, w2v_tile *tile) {
     const int64_t start = problem->set_starts[set];
     tile->n_targets = (int32_t)(problem->set_starts[set + 1] - start);
     tile->targets = problem->targets + start;
@@ -143,21 +144,21 @@ static void learn_tile(w2v_learner *learner, const w2v_problem *problem, int32_t
     tile->scratch = learner->scratch;
     tile->fetch = learner->fetch < learner->fetch_end ? learner->fetch : NULL;
     learner->fetch += tile->n_targets;
-    learner->loss += learner->kernels->logistic_tile(tile, learner->plan->stride, lr);
+    learner->loss += learner->kernels->logistic_tile(tile, learner->plan->stride, problem->lr);
     learner->n_predictions += tile->n_inputs;
 }
 
-static void learn_skip_gram(w2v_learner *learner, const w2v_problem *problem, w2v_real lr) {
+static void learn_skip_gram(w2v_learner *learner, const w2v_problem *problem) {
     const int32_t most = problem->n_sets > 1 ? 1 : learner->plan->tile_inputs;
     for (int32_t first = 0; first < problem->n_contexts; first += most) {
         const int32_t left = problem->n_contexts - first;
         w2v_real *const *inputs = problem->contexts + first;
         w2v_tile tile = {.n_inputs = left < most ? left : most, .inputs = inputs, .input_steps = inputs};
-        learn_tile(learner, problem, problem->n_sets > 1 ? first : 0, &tile, lr);
+        learn_tile(learner, problem, problem->n_sets > 1 ? first : 0, &tile);
     }
 }
 
-static void learn_cbow(w2v_learner *learner, const w2v_problem *problem, w2v_real lr) {
+static void learn_cbow(w2v_learner *learner, const w2v_problem *problem) {
     const w2v_plan *plan = learner->plan;
     const w2v_kernels *kernels = learner->kernels;
     const double mean = 1.0 / problem->n_contexts;
@@ -166,14 +167,14 @@ static void learn_cbow(w2v_learner *learner, const w2v_problem *problem, w2v_rea
     w2v_tile tile = {.n_inputs = 1, .inputs = &learner->hidden, .input_steps = &learner->hidden_step};
     kernels->rows_sum(problem->contexts, problem->n_contexts, plan->stride, hidden_scale, learner->hidden);
     memset(learner->hidden_step, 0, (size_t)plan->stride * sizeof(w2v_real));
-    learn_tile(learner, problem, 0, &tile, lr);
+    learn_tile(learner, problem, 0, &tile);
     kernels->rows_add(problem->contexts, problem->n_contexts, plan->stride, context_scale, learner->hidden_step);
 }
 
-void w2v_problem_learn(w2v_learner *learner, const w2v_problem *problem, const w2v_problem *later, w2v_real lr) {
+void w2v_problem_learn(w2v_learner *learner, const w2v_problem *problem, const w2v_problem *later) {
     if (!problem->n_contexts) return;
     learner->fetch = later ? later->targets : NULL;
     learner->fetch_end = later && later->n_contexts ? later->targets + later->set_starts[later->n_sets] : learner->fetch;
-    if (learner->plan->model == W2V_SKIP_GRAM) learn_skip_gram(learner, problem, lr);
-    else learn_cbow(learner, problem, lr);
+    if (learner->plan->model == W2V_SKIP_GRAM) learn_skip_gram(learner, problem);
+    else learn_cbow(learner, problem);
 }

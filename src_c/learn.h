@@ -12,6 +12,7 @@
 
 /* One window, as rows. Without shared noise each context has its own targets: n_sets sets instead of one. */
 typedef struct {
+    w2v_real lr;
     int32_t n_contexts, n_sets;
     w2v_real **contexts;  /* [2W] rows of in_vecs */
     int64_t *set_starts;  /* [n_sets + 1] into the next three */
@@ -41,8 +42,8 @@ void w2v_problem_free(w2v_problem *problem);
 /* Begin a shard: its noise words come from a stream of their own. */
 void w2v_learner_start(w2v_learner *learner, int64_t shard);
 /* Choose the rows of a window. */
-void w2v_problem_prepare(w2v_problem *problem, w2v_learner *learner, const w2v_window *window);
+void w2v_problem_prepare(w2v_problem *problem, w2v_learner *learner, const w2v_window *window, w2v_real lr);
 /* Score them and learn, fetching the targets of a `later` problem (or NULL) meanwhile. */
-void w2v_problem_learn(w2v_learner *learner, const w2v_problem *problem, const w2v_problem *later, w2v_real lr);
+void w2v_problem_learn(w2v_learner *learner, const w2v_problem *problem, const w2v_problem *later);
 
 #endif

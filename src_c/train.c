@@ -36,6 +36,7 @@ typedef struct {
     w2v_learner learner;
     w2v_walk walk;
     w2v_problem problems[WINDOWS_AHEAD + 1]; /* a ring: the oldest is learnt while the rows of the newest are fetched */
+    int64_t n_prepared, n_learnt;
     int64_t tokens_since_merge;
 } worker;
 
@@ -76,17 +77,18 @@ static void report(epoch_run *run, worker *w) {
     w->tokens_since_merge = 0;
 }
 
-/* Learn from every window that is ready. */
-static void learn_piece(worker *w, w2v_real lr) {
-    const int n_ring = WINDOWS_AHEAD + 1;
-    int64_t n_prepared = 0, n_learnt = 0;
+/* Learn from the oldest problem of the ring while the rows of `newest` (or NULL) are fetched. */
+static void learn_oldest(worker *w, const w2v_problem *newest) {
+    w2v_problem_learn(&w->learner, &w->problems[w->n_learnt++ % (WINDOWS_AHEAD + 1)], newest);
+}
+
+static void learn_ready_windows(worker *w, w2v_real lr) {
     while (walk_is_ready(&w->walk)) {
         w2v_window window = w2v_walk_next(&w->walk);
-        w2v_problem *newest = &w->problems[n_prepared++ % n_ring];
-        w2v_problem_prepare(newest, &w->learner, &window);
-        if (n_prepared > WINDOWS_AHEAD) w2v_problem_learn(&w->learner, &w->problems[n_learnt++ % n_ring], newest, lr);
+        w2v_problem *newest = &w->problems[w->n_prepared++ % (WINDOWS_AHEAD + 1)];
+        w2v_problem_prepare(newest, &w->learner, &window, lr);
+        if (w->n_prepared - w->n_learnt > WINDOWS_AHEAD) learn_oldest(w, newest);
     }
-    while (n_learnt < n_prepared) w2v_problem_learn(&w->learner, &w->problems[n_learnt++ % n_ring], NULL, lr);
 }
 
 static void learn_shard(epoch_run *run, worker *w, int64_t shard) {
@@ -94,13 +96,14 @@ static void learn_shard(epoch_run *run, worker *w, int64_t shard) {
     w2v_learner_start(&w->learner, shard);
     while (w2v_walk_refill(&w->walk)) {
         if (flag_get(&run->progress->stop)) flag_set(&run->status, W2V_ERR_STOPPED);
-        if (flag_get(&run->status) != W2V_OK) return;
-        learn_piece(w, (w2v_real)lr_now(run));
+        if (flag_get(&run->status) != W2V_OK) break;
+        learn_ready_windows(w, (w2v_real)lr_now(run));
         atomic_add(&run->progress->tokens_done, w->walk.n_read);
         w->tokens_since_merge += w->walk.n_read;
         w->walk.n_read = 0;
         if (w->tokens_since_merge >= MERGE_TOKENS) report(run, w);
     }
+    while (w->n_learnt < w->n_prepared) learn_oldest(w, NULL);
 }
 
 static void work(epoch_run *run) {
