@@ -173,7 +173,7 @@ class BuildExt(build_ext):
         if debug:
             common += ["-O0", "-g3", "-DW2V_DEBUG=1"]
         elif sanitizers:
-            common += ["-O1", "-g"]
+            common += ["-O2", "-g"]
         else:
             common += ["-O3", "-g0"]
         if not sanitizers:
