@@ -33,7 +33,7 @@ TILE_INPUTS = {"ns": 10, "hs": 4}
 NOISE_REUSE = 5
 # Noise words drawn for each that `negative` asks for, at a weight that keeps the sum: CBOW has one prediction per
 # window to learn from, and gains by the smaller variance.
-NOISE_DRAWS = {"sg": 1.0, "cbow": 1.5}
+NOISE_DRAWS = {"sg": 1.0, "cbow": 1.2}
 # The input vectors start uniform in +-START_REACH / vector_size. DIFFERS: word2vec.c has 0.5 and gensim 1; the output
 # vectors start at zero, so the first steps are in proportion to this, and a larger start learns sooner.
 START_REACH = 5.0
