@@ -72,6 +72,14 @@ def noise_weights(counts: NDArray[np.int64], exponent: float) -> NDArray[np.floa
     return weights
 
 
+def noise_draws(settings: Settings) -> tuple[int, float, int]:
+    """Noise words drawn per prediction, what each counts (`negative` in all), and how often a draw is used."""
+    if not settings.share_noise or settings.negative == 0:
+        return settings.negative, 1.0, 1
+    n_draws = int(settings.negative * NOISE_DRAWS[settings.model])
+    return n_draws, settings.negative / n_draws, NOISE_REUSE
+
+
 def _thresholds(probabilities: NDArray[np.float64]) -> NDArray[np.uint32] | None:
     """Probabilities for comparison with 32 random bits; None when every token is kept."""
     if (probabilities >= 1).all():
@@ -97,9 +105,7 @@ def make_plan(
     # DIFFERS from the exact gradient, on purpose: word2vec.c and gensim add the hidden vector's step undivided
     # to each context row of a mean, and gensim divides it for a sum. "exact" is the other way round in both cases.
     undivided = bool(settings.cbow_mean) == (settings.cbow_update == "word2vec")
-    n_noise = (
-        int(settings.negative * NOISE_DRAWS[settings.model]) if settings.share_noise else settings.negative
-    )
+    n_noise, noise_weight, noise_reuse = noise_draws(settings)
     n_hot = min(MOST_HOT_ROWS, len(counts) // VOCABULARY_PER_HOT_ROW) if settings.workers > 1 else 0
     return core.Plan(
         model=settings.model,
@@ -109,8 +115,8 @@ def make_plan(
         keep_prob=_thresholds(keep_probabilities(counts, settings.sample)),
         window=settings.window,
         n_noise=n_noise,
-        noise_weight=settings.negative / n_noise if n_noise else 1.0,
-        noise_reuse=NOISE_REUSE if settings.share_noise else 1,
+        noise_weight=noise_weight,
+        noise_reuse=noise_reuse,
         shrink_windows=settings.shrink_windows,
         share_noise=settings.share_noise,
         tile_inputs=min(TILE_INPUTS[settings.loss], 2 * settings.window),

@@ -1,0 +1,48 @@
+"""What trainer.py decides for C: the start of the vectors and the noise draws (the tables are in test_sampler.py)."""
+
+import numpy as np
+import pytest
+from small_model import SENTENCES
+
+from fastw2v import Word2Vec, trainer
+
+
+def test_vectors_start_uniform_within_five_over_their_size_and_padding_is_zero():
+    vectors = trainer.start_vectors(2000, 50, seed=3)
+    assert vectors.shape == (2000, 64)
+    assert not vectors[:, 50:].any()
+    inner = vectors[:, :50]
+    assert 0.0999 < np.abs(inner).max() <= np.float32(5 / 50)
+    assert abs(inner.mean()) < 1e-3
+    assert inner.std() == pytest.approx(0.1 / np.sqrt(3), rel=0.01)
+
+
+def test_the_start_depends_on_the_seed_alone():
+    assert np.array_equal(trainer.start_vectors(5, 8, seed=1), trainer.start_vectors(5, 8, seed=1))
+    assert not np.array_equal(trainer.start_vectors(5, 8, seed=1), trainer.start_vectors(5, 8, seed=2))
+
+
+@pytest.mark.parametrize(("sg", "expected"), [(1, (5, 1.0, 5)), (0, (6, 5 / 6, 5))])
+def test_shared_noise_is_reused_and_cbow_draws_more_of_it_for_less(sg, expected):
+    settings = Word2Vec(sg=sg).settings
+    n_draws, weight, reuse = trainer.noise_draws(settings)
+    assert (n_draws, weight, reuse) == pytest.approx(expected)
+    assert n_draws * weight == pytest.approx(settings.negative)
+
+
+@pytest.mark.parametrize("sg", [0, 1])
+def test_noise_that_is_not_shared_is_drawn_as_in_word2vec(sg):
+    assert trainer.noise_draws(Word2Vec(sg=sg, share_noise=False).settings) == (5, 1.0, 1)
+
+
+@pytest.mark.parametrize("sg", [0, 1])
+def test_hierarchical_softmax_draws_no_noise(sg):
+    assert trainer.noise_draws(Word2Vec(sg=sg, hs=1).settings)[0] == 0
+
+
+def test_output_vectors_start_at_zero_so_the_first_loss_is_that_of_guessing():
+    model = Word2Vec(sg=1, min_count=1, vector_size=8, workers=1, sample=0, alpha=1e-9, min_alpha=0, epochs=1)
+    model.build_vocab(SENTENCES)
+    model.train(SENTENCES)
+    # Noise words that are the centre are dropped, so a prediction has at most 1 + 5 targets of log 2 each.
+    assert np.log(2) < model.history[0]["loss"] <= 6 * np.log(2) * (1 + 1e-6)
