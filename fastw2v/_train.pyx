@@ -84,7 +84,8 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct w2v_kernels:
         double (*logistic_tile)(const w2v_tile *tile, int64_t n, w2v_real lr) noexcept nogil
         void (*rows_sum)(w2v_real **rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum) noexcept nogil
-        void (*rows_add)(w2v_real **rows, int64_t n_rows, int64_t n, w2v_real scale, const w2v_real *step) noexcept nogil
+        void (*rows_add)(w2v_real **rows, int64_t n_rows, int64_t n, w2v_real scale,
+                         const w2v_real *step) noexcept nogil
     const w2v_kernels *w2v_kernels_find(const char *isa)
     int W2V_TILE_SLACK
     int64_t W2V_TILE_SCRATCH(int64_t n_inputs, int64_t n_targets)
@@ -234,7 +235,7 @@ cdef w2v_real *rows_pointer(matrix, str name) except NULL:
 
 
 cdef class Plan:
-    """Everything that an epoch needs to know, with the arrays kept alive. See w2v_plan in src_c/w2v.h for the fields."""
+    """Everything that an epoch needs to know, with the arrays kept alive; the fields are w2v_plan's (src_c/w2v.h)."""
 
     cdef w2v_plan c
     cdef w2v_tree tree
@@ -283,7 +284,8 @@ cdef class Plan:
         if numbers:
             raise TypeError(f"unknown plan fields: {', '.join(numbers)}")
 
-    def train_epoch(self, const int32_t[::1] ids, Progress progress, *, uint64_t epoch=0, double lr_start, double lr_end):
+    def train_epoch(self, const int32_t[::1] ids, Progress progress, *, uint64_t epoch=0, double lr_start,
+                    double lr_end):
         """Train one epoch without the GIL. Raises Stopped, Diverged or MemoryError; what was learnt stays."""
         cdef w2v_status status
         self.c.epoch = epoch

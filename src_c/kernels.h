@@ -16,7 +16,7 @@ typedef struct {
     w2v_real *const *inputs;      /* IN    [B] rows [n] */
     w2v_real *const *input_steps; /* INOUT [B] rows [n] the inputs' steps are added to: the inputs themselves, or not */
     w2v_real *const *targets;     /* INOUT [T] rows [n] */
-    const w2v_real *signs;        /* IN    [T + W2V_TILE_SLACK] -1 where the target was observed, +1 where it is noise */
+    const w2v_real *signs;        /* IN    [T + W2V_TILE_SLACK] -1 where the target was observed, +1 for noise */
     const w2v_real *weights;      /* IN    [T + W2V_TILE_SLACK] how many times the target counts */
     w2v_real *const *fetch;       /* IN    [T] rows to bring near meanwhile, any rows, or NULL */
     w2v_real *scratch;            /*       [W2V_TILE_SCRATCH(B, T)] */

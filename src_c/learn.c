@@ -142,8 +142,9 @@ static void learn_tile(w2v_learner *learner, const w2v_problem *problem, int32_t
     tile->signs = problem->signs + start;
     tile->weights = problem->weights + start;
     tile->scratch = learner->scratch;
-    tile->fetch = learner->fetch < learner->fetch_end ? learner->fetch : NULL;
-    learner->fetch += tile->n_targets;
+    tile->fetch = learner->fetch;
+    if (learner->fetch_end - learner->fetch > tile->n_targets) learner->fetch += tile->n_targets;
+    else learner->fetch = learner->fetch_end = NULL;
     learner->loss += learner->kernels->logistic_tile(tile, learner->plan->stride, problem->lr);
     learner->n_predictions += tile->n_inputs;
 }
@@ -173,8 +174,11 @@ static void learn_cbow(w2v_learner *learner, const w2v_problem *problem) {
 
 void w2v_problem_learn(w2v_learner *learner, const w2v_problem *problem, const w2v_problem *later) {
     if (!problem->n_contexts) return;
-    learner->fetch = later ? later->targets : NULL;
-    learner->fetch_end = later && later->n_contexts ? later->targets + later->set_starts[later->n_sets] : learner->fetch;
+    learner->fetch = learner->fetch_end = NULL;
+    if (later && later->n_contexts) {
+        learner->fetch = later->targets;
+        learner->fetch_end = later->targets + later->set_starts[later->n_sets];
+    }
     if (learner->plan->model == W2V_SKIP_GRAM) learn_skip_gram(learner, problem);
     else learn_cbow(learner, problem);
 }

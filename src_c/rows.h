@@ -23,7 +23,7 @@ W2V_INLINE w2v_real *row_of(const w2v_rows *rows, int64_t id) {
 
 w2v_status w2v_rows_init(w2v_rows *rows, w2v_real *shared, int64_t n_hot, int64_t stride);
 void w2v_rows_free(w2v_rows *rows);
-/* Bring the private rows' differences, times `share`, into the shared ones and start from there. One thread at a time. */
+/* Add `share` times the private rows' differences to the shared rows and start from there. One thread at a time. */
 void w2v_rows_merge(w2v_rows *rows, w2v_real share);
 
 #endif

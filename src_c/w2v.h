@@ -169,10 +169,10 @@ typedef struct {
     int32_t stop;          /* set it to 1 and the epoch ends within milliseconds */
 } w2v_progress;
 
-/* Train one epoch over ids [n_ids]. Reports W2V_ERR_STOPPED or W2V_ERR_DIVERGED; the matrices then hold what was learnt. */
+/* Train one epoch over ids [n_ids]. After W2V_ERR_STOPPED or W2V_ERR_DIVERGED the matrices hold what was learnt. */
 w2v_status w2v_train_epoch(const w2v_plan *plan, const int32_t *ids, int64_t n_ids, w2v_progress *progress);
 
-/* How many shards an epoch is cut into: a function of the corpus alone, so that random draws do not depend on threads. */
+/* How many shards an epoch is cut into: decided by the corpus alone, so random draws do not depend on threads. */
 int64_t w2v_shard_count(int64_t n_ids);
 
 /* ---- seams for tests and benchmarks ---- */

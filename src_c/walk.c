@@ -55,11 +55,9 @@ static void look_back(w2v_walk *walk, int64_t begin) {
 /* Contexts of the last centres, where the shard ends within a line. */
 static void look_ahead(w2v_walk *walk) {
     const int64_t window = walk->plan->window, furthest = walk->end + reach(walk);
-    for (int64_t p = walk->end, n = 0; p < walk->n_ids && p < furthest && n < window && walk->ids[p] != W2V_LINE_END; p++)
-        if (is_kept(walk, walk->ids[p])) {
-            walk->kept[walk->n_kept++] = walk->ids[p];
-            n++;
-        }
+    const int64_t stop = furthest < walk->n_ids ? furthest : walk->n_ids, full = walk->n_kept + window;
+    for (int64_t p = walk->end; p < stop && walk->n_kept < full && walk->ids[p] != W2V_LINE_END; p++)
+        if (is_kept(walk, walk->ids[p])) walk->kept[walk->n_kept++] = walk->ids[p];
 }
 
 void w2v_walk_start(w2v_walk *walk, int64_t shard) {

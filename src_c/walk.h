@@ -10,8 +10,7 @@
 #include "rng.h"
 #include "w2v.h"
 
-/* The kept tokens around a centre: line[low .. high-1] without line[pos] are the contexts. Valid until the next refill,
- * that is until the next w2v_walk_next. */
+/* The kept tokens around a centre: line[low .. high-1] without line[pos] are the contexts. Valid until the next refill. */
 typedef struct {
     const int32_t *line;
     int64_t pos, low, high;

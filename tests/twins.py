@@ -72,20 +72,31 @@ def logistic_tile(
     weights: Sequence[float],
     lr: float,
     steps: np.ndarray | None = None,
+    most_at_once: int = 1000,
 ) -> float:
-    """Score, loss and update of some inputs against distinct targets, all targets at once; in place."""
+    """Score, loss and update of some inputs against distinct targets, in place.
+
+    After all scores, `most_at_once` targets at most learn together, as the registers of an instruction set
+    have it; later ones see inputs that earlier ones have moved.
+    """
     assert len(set(target_ids)) == len(target_ids)
     signs, weights = np.asarray(signs, float), np.asarray(weights, float)
-    y_old = targets[target_ids].copy()
-    z = signs * (inputs[input_ids] @ y_old.T)
+    target_ids = np.asarray(target_ids)
+    z = signs * (inputs[input_ids] @ targets[target_ids].T)
     guard = SCORE_LIMIT / np.maximum(SCORE_LIMIT, np.abs(z))
     g = -lr * weights * signs * expit(z) * guard
-    y_new = y_old.copy()
-    for i, row in enumerate(input_ids):
-        y_new += np.outer(g[i], inputs[row])
-        step = inputs[row] if steps is None else steps[i]
-        step += g[i] @ y_old
-    targets[target_ids] = y_new
+    n_blocks = -(-len(target_ids) // most_at_once)
+    first = 0
+    for block in range(n_blocks):
+        part = slice(first, first + (len(target_ids) - first) // (n_blocks - block))
+        y_old = targets[target_ids[part]].copy()
+        y_new = y_old.copy()
+        for i, row in enumerate(input_ids):
+            y_new += np.outer(g[i, part], inputs[row])
+            step = inputs[row] if steps is None else steps[i]
+            step += g[i, part] @ y_old
+        targets[target_ids[part]] = y_new
+        first = part.stop
     return float((weights * np.logaddexp(0, z)).sum())
 
 
@@ -209,6 +220,7 @@ def train_epoch(
     epoch: int,
     lrs: tuple[float, float],
     tile_inputs: int,
+    most_at_once: int = 1000,
 ) -> Trained:
     """One epoch with one thread, in place; for one shard, lines shorter than a piece of it, and few targets.
 
@@ -231,7 +243,9 @@ def train_epoch(
             inputs: np.ndarray, rows: list[int], targets: Any, lr: float = lr, steps: Any = None
         ) -> None:
             signs, weights = zip(*targets.values(), strict=True)
-            sums.loss += logistic_tile(inputs, rows, out_vecs, list(targets), signs, weights, lr, steps)
+            sums.loss += logistic_tile(
+                inputs, rows, out_vecs, list(targets), signs, weights, lr, steps, most_at_once
+            )
             sums.n_predictions += len(rows)
 
         if s.model == "cbow":
