@@ -10,7 +10,8 @@
 #include "rng.h"
 #include "w2v.h"
 
-/* The kept tokens around a centre: line[low .. high-1] without line[pos] are the contexts. Valid until the next refill. */
+/* The kept tokens around a centre: line[low .. high-1] without line[pos] are the contexts. Valid until the next
+ * refill. */
 typedef struct {
     const int32_t *line;
     int64_t pos, low, high;
