@@ -281,14 +281,19 @@ def test_ctrl_c_ends_training_within_seconds_with_one_line_and_status_130(corpus
     output = tmp_path / "out.bin"
     output.write_bytes(b"precious")
     arguments = ["train", corpus, "-o", str(output), "--epochs", "1000000"]
-    code = "import sys; from fastw2v.cli import main; print('ready', flush=True); sys.exit(main())"
+    # A shell that starts the tests in the background makes them, and their children, ignore SIGINT.
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    code += "from fastw2v.cli import main; print('ready', flush=True); sys.exit(main())"
     with subprocess.Popen(
         [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout.readline() == b"ready\n"
         time.sleep(1.5)  # long enough to be in the C code, which cannot be observed from here
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (process.returncode, out, err) == (130, b"", b"fastw2v: interrupted\n")
     assert output.read_bytes() == b"precious"
 

@@ -202,8 +202,9 @@ def test_ctrl_c_stops_counting_at_once_even_at_a_pipe_that_never_ends(tmp_path: 
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     code = (
-        "import sys\n"
+        "import signal\n"
         "from fastw2v.corpus import Corpus, build_vocabulary\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # background shells have it ignored
         f"corpus = Corpus.open(corpus_file={str(pipe)!r})\n"
         "print('ready', flush=True)\n"
         "try:\n"

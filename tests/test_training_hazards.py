@@ -151,8 +151,10 @@ def test_a_running_epoch_stops_on_request_long_before_its_end(n_workers):
 
 
 INTERRUPTED = """
+import signal
 import numpy as np
 from fastw2v import Word2Vec, planted
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background shells make their children ignore it
 model = Word2Vec(vector_size=64, epochs=100_000, workers=WORKERS, sg=1)
 model.build_vocab(planted.sentences(3000))
 start = model.wv.vectors.copy()
