@@ -91,8 +91,8 @@ class Word2Vec:
         What a context row gets of the hidden vector's step: what word2vec.c and gensim add, or the true gradient, which
         wants a larger `alpha`.
     memory_budget : int, optional
-        Bytes of memory that token ids may take; beyond, they go to a memory-mapped temporary file. Default: a
-        quarter of the machine's memory.
+        Bytes of memory that token ids may take; beyond, they go to a memory-mapped temporary file. Default:
+        half of the machine's memory.
     progress : bool, optional
         Show progress bars; default only on a terminal.
 
