@@ -63,13 +63,11 @@ def random_rows(n_rows: int, dim: int, seed: int) -> np.ndarray:
 def test_logistic_tile_on_rows_in_the_cache(benchmark: Any, isa: str, dim: int) -> None:
     """Time N_TILES tiles on the same rows: the arithmetic without the traffic."""
     inputs, targets = random_rows(N_INPUTS, dim, 3), random_rows(N_TARGETS, dim, 4)
-    signs, weights = [-1.0] + [1.0] * (N_TARGETS - 1), [1.0] * N_TARGETS
+    weights = [-1.0] + [1.0] * (N_TARGETS - 1)
     ids = range(N_INPUTS), range(N_TARGETS)
 
     def work() -> float:
-        return _train.logistic_tile(
-            inputs, ids[0], targets, ids[1], signs, weights, 1e-6, isa=isa, repeat=N_TILES
-        )
+        return _train.logistic_tile(inputs, ids[0], targets, ids[1], weights, 1e-6, isa=isa, repeat=N_TILES)
 
     loss = benchmark(work)
     assert 0 < loss < 2 * N_INPUTS * N_TARGETS

@@ -58,7 +58,6 @@ def logistic_tile(
     input_ids: Sequence[int],
     targets: NDArray[Any],
     target_ids: Sequence[int],
-    signs: ArrayLike,
     weights: ArrayLike,
     lr: float,
     *,

@@ -35,7 +35,7 @@ cdef extern from "w2v.h" nogil:
         const uint32_t *keep_prob
         const w2v_alias *noise
         const w2v_tree *tree
-        int32_t window, n_noise, noise_reuse, shrink_windows, share_noise, tile_inputs
+        int32_t window, n_noise, noise_reuse, shrink_windows, noise_centers, tile_inputs
         double noise_weight, hidden_scale, context_scale, lr_start, lr_end
         int64_t n_tokens
         uint64_t seed, epoch
@@ -77,8 +77,7 @@ cdef extern from "kernels.h" nogil:
         w2v_real **inputs
         w2v_real **input_steps
         w2v_real **targets
-        const w2v_real *signs
-        const w2v_real *weights
+        w2v_real **weights
         w2v_real **fetch
         w2v_real *scratch
     ctypedef struct w2v_kernels:
@@ -272,7 +271,7 @@ cdef class Plan:
         self.c.noise_weight = numbers.pop("noise_weight", 1.0)
         self.c.noise_reuse = numbers.pop("noise_reuse", 1)
         self.c.shrink_windows = numbers.pop("shrink_windows", True)
-        self.c.share_noise = numbers.pop("share_noise", True)
+        self.c.noise_centers = numbers.pop("noise_centers", 1)
         self.c.tile_inputs = numbers.pop("tile_inputs", 2 * self.c.window)
         self.c.hidden_scale = numbers.pop("hidden_scale", 0.0)
         self.c.context_scale = numbers.pop("context_scale", 1.0)
@@ -349,18 +348,19 @@ cdef const w2v_kernels *kernels_of(isa) except NULL:
     return kernels
 
 
-def logistic_tile(inputs, input_ids, targets, target_ids, signs, weights, double lr, *, steps=None, isa=None,
+def logistic_tile(inputs, input_ids, targets, target_ids, weights, double lr, *, steps=None, isa=None,
                   int64_t repeat=1):
     """Work `repeat` times on the tile of rows input_ids x target_ids; returns the last loss.
 
+    weights [B, T] or [T]: how many times a pair counts, negative where the target was observed.
     The inputs' steps go to the rows of `steps` (one for each input), or to the inputs themselves for None.
     """
     cdef Rows x = Rows(inputs, input_ids), y = Rows(targets, target_ids)
     cdef Rows x_steps = x if steps is None else Rows(steps, range(len(input_ids)))
     cdef const w2v_kernels *kernels = kernels_of(isa)
-    slack = np.zeros(W2V_TILE_SLACK)
-    cdef w2v_real[::1] sign_view = np.concatenate([signs, slack]).astype(REAL)
-    cdef w2v_real[::1] weight_view = np.concatenate([weights, slack]).astype(REAL)
+    padded = aligned_zeros(x.n, y.n + W2V_TILE_SLACK)
+    padded[:, :y.n] = weights
+    cdef Rows weight_rows = Rows(padded, range(x.n))
     cdef w2v_real[::1] scratch = np.empty(W2V_TILE_SCRATCH(x.n, y.n), dtype=REAL)
     cdef w2v_tile tile
     cdef int64_t n = inputs.shape[1]
@@ -369,8 +369,7 @@ def logistic_tile(inputs, input_ids, targets, target_ids, signs, weights, double
         raise ValueError("rows differ in length")
     tile.n_inputs, tile.n_targets = <int32_t> x.n, <int32_t> y.n
     tile.inputs, tile.input_steps, tile.targets = x.pointers, x_steps.pointers, y.pointers
-    tile.signs, tile.weights, tile.scratch = &sign_view[0], &weight_view[0], &scratch[0]
-    tile.fetch = NULL
+    tile.weights, tile.scratch, tile.fetch = weight_rows.pointers, &scratch[0], NULL
     with nogil:
         for _ in range(repeat):
             loss = kernels.logistic_tile(&tile, n, <w2v_real> lr)

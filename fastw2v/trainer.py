@@ -31,9 +31,10 @@ LOSS_LIMIT = 200.0
 TILE_INPUTS = {"ns": 10, "hs": 4}
 # How often a drawn noise word is used before the next is drawn (see src_c/sampler.h), where noise is shared.
 NOISE_REUSE = 5
-# Noise words drawn for each that `negative` asks for, at a weight that keeps the sum: CBOW has one prediction per
-# window to learn from, and gains by the smaller variance.
-NOISE_DRAWS = {"sg": 1.0, "cbow": 1.2}
+# Centres that share their noise words, and noise words drawn for each that `negative` asks for, at a weight that
+# keeps the sum. CBOW has one prediction per window: several together make a tile that is worth its targets' rows.
+NOISE_CENTERS = {"sg": 1, "cbow": 4}
+NOISE_DRAWS = {"sg": 1.0, "cbow": 1.6}
 # The input vectors start uniform in +-START_REACH / vector_size. DIFFERS: word2vec.c has 0.5 and gensim 1; the output
 # vectors start at zero, so the first steps are in proportion to this, and a larger start learns sooner.
 START_REACH = 5.0
@@ -72,12 +73,16 @@ def noise_weights(counts: NDArray[np.int64], exponent: float) -> NDArray[np.floa
     return weights
 
 
-def noise_draws(settings: Settings) -> tuple[int, float, int]:
-    """Noise words drawn per prediction, what each counts (`negative` in all), and how often a draw is used."""
-    if not settings.share_noise or settings.negative == 0:
-        return settings.negative, 1.0, 1
-    n_draws = int(settings.negative * NOISE_DRAWS[settings.model])
-    return n_draws, settings.negative / n_draws, NOISE_REUSE
+def noise_fields(settings: Settings) -> dict[str, float]:
+    """The fields of a plan that say how noise words are drawn and shared."""
+    n_noise, centers, reuse = settings.negative, 0, 1
+    if settings.loss == "hs":
+        centers = 1
+    elif settings.share_noise and settings.negative:
+        n_noise = math.ceil(settings.negative * NOISE_DRAWS[settings.model])
+        centers, reuse = NOISE_CENTERS[settings.model], NOISE_REUSE
+    weight = settings.negative / n_noise if n_noise else 1.0
+    return {"n_noise": n_noise, "noise_weight": weight, "noise_reuse": reuse, "noise_centers": centers}
 
 
 def _thresholds(probabilities: NDArray[np.float64]) -> NDArray[np.uint32] | None:
@@ -105,7 +110,6 @@ def make_plan(
     # DIFFERS from the exact gradient, on purpose: word2vec.c and gensim add the hidden vector's step undivided
     # to each context row of a mean, and gensim divides it for a sum. "exact" is the other way round in both cases.
     undivided = bool(settings.cbow_mean) == (settings.cbow_update == "word2vec")
-    n_noise, noise_weight, noise_reuse = noise_draws(settings)
     n_hot = min(MOST_HOT_ROWS, len(counts) // VOCABULARY_PER_HOT_ROW) if settings.workers > 1 else 0
     return core.Plan(
         model=settings.model,
@@ -114,11 +118,7 @@ def make_plan(
         out_vecs=out_vecs,
         keep_prob=_thresholds(keep_probabilities(counts, settings.sample)),
         window=settings.window,
-        n_noise=n_noise,
-        noise_weight=noise_weight,
-        noise_reuse=noise_reuse,
         shrink_windows=settings.shrink_windows,
-        share_noise=settings.share_noise,
         tile_inputs=min(TILE_INPUTS[settings.loss], 2 * settings.window),
         hidden_scale=0.0 if settings.cbow_mean else 1.0,
         context_scale=1.0 if undivided else 0.0,
@@ -127,6 +127,7 @@ def make_plan(
         n_threads=settings.workers,
         n_hot_in=n_hot,
         n_hot_out=n_hot,
+        **noise_fields(settings),
         **tables,
     )
 

@@ -16,14 +16,14 @@ typedef struct {
     w2v_real *const *inputs;      /* IN    [B] rows [n] */
     w2v_real *const *input_steps; /* INOUT [B] rows [n] the inputs' steps are added to: the inputs themselves, or not */
     w2v_real *const *targets;     /* INOUT [T] rows [n] */
-    const w2v_real *signs;        /* IN    [T + W2V_TILE_SLACK] -1 where the target was observed, +1 for noise */
-    const w2v_real *weights;      /* IN    [T + W2V_TILE_SLACK] how many times the target counts */
+    w2v_real *const *weights;     /* IN    [B] rows [T + W2V_TILE_SLACK]: how many times the pair counts, negative
+                                   *       where the target was observed with the input, positive for noise */
     w2v_real *const *fetch;       /* IN    [T] rows to bring near meanwhile, any rows, or NULL */
     w2v_real *scratch;            /*       [W2V_TILE_SCRATCH(B, T)] */
 } w2v_tile;
 
 enum { W2V_TILE_DISTINCT = 16, W2V_TILE_SLACK = 16 };
-#define W2V_TILE_SCRATCH(B, T) (3 * ((int64_t)(B) * (T) + 2 * W2V_TILE_SLACK))
+#define W2V_TILE_SCRATCH(B, T) (2 * ((int64_t)(B) * (T) + 2 * W2V_TILE_SLACK))
 
 /* |score| above which a step shrinks in proportion (see logistic_tile in kernels_body.h). */
 #define W2V_SCORE_LIMIT 16

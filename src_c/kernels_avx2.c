@@ -25,6 +25,7 @@ W2V_INLINE vec v_div(vec a, vec b) { return _mm256_div_ps(a, b); }
 W2V_INLINE vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 W2V_INLINE vec v_max(vec a, vec b) { return _mm256_max_ps(a, b); }
 W2V_INLINE vec v_abs(vec a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
+W2V_INLINE vec v_flip(vec a, vec sign) { return _mm256_xor_ps(a, _mm256_and_ps(_mm256_set1_ps(-0.0f), sign)); }
 W2V_INLINE int v_any_above(vec a, vec limit) { return _mm256_movemask_ps(_mm256_cmp_ps(a, limit, _CMP_GT_OQ)) != 0; }
 W2V_INLINE vec v_if_negative(vec z, vec then, vec otherwise) { return _mm256_blendv_ps(otherwise, then, z); }
 /* 2^k from 1.5 * 2^23 + k: k sits in the low mantissa bits, the rest is shifted out. */

@@ -25,6 +25,7 @@ W2V_INLINE vec v_div(vec a, vec b) { return _mm512_div_ps(a, b); }
 W2V_INLINE vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 W2V_INLINE vec v_max(vec a, vec b) { return _mm512_max_ps(a, b); }
 W2V_INLINE vec v_abs(vec a) { return _mm512_abs_ps(a); }
+W2V_INLINE vec v_flip(vec a, vec sign) { return _mm512_xor_ps(a, _mm512_and_ps(_mm512_set1_ps(-0.0f), sign)); }
 W2V_INLINE int v_any_above(vec a, vec limit) { return _mm512_cmp_ps_mask(a, limit, _CMP_GT_OQ) != 0; }
 W2V_INLINE vec v_if_negative(vec z, vec then, vec otherwise) {
     return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(z)), otherwise, then);

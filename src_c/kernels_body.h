@@ -94,39 +94,40 @@ static void steps_of_width(const w2v_tile *tile, int32_t first_target, int64_t n
 #undef STEPS
 }
 
-/* With z = sign * score, a pair's loss is softplus(z) and its gradient with respect to the score is
- * sign * sigmoid(z); the step is -lr * weight times that. Turns scores into steps in place; returns the loss.
+/* With z the score, negated where the weight is negative, a pair's loss is |weight| softplus(z) and its gradient with
+ * respect to the score is weight * sigmoid(z); the step is -lr times that. Turns scores into steps in place; returns
+ * the loss.
  *
  * The guard: where |z| exceeds W2V_SCORE_LIMIT the step is scaled by W2V_SCORE_LIMIT / |z|. Scores that high do not
  * occur in healthy training, so ordinary steps are untouched. Vectors that grow (many stale steps summed into one
  * row, as where a line repeats one rare word) have |z| ~ |x| |y|; a step of g x on y, with g ~ 1 / (|x| |y|), then adds
  * at most ~ lr W2V_SCORE_LIMIT / |y|, so that norms grow by addition, never by multiplication, and cannot run away.
  * DIFFERS: word2vec.c and gensim skip pairs with |score| >= 6, wrong ones included; here those still learn. */
-W2V_INLINE double steps_from_scores(w2v_real *scores, const w2v_real *signs, const w2v_real *weights, int64_t n_scores,
-                                    w2v_real lr) {
+W2V_INLINE double steps_from_scores(w2v_real *scores, const w2v_real *weights, int64_t n_scores, w2v_real lr) {
     const vec one = v_set1(1), limit = v_set1(W2V_SCORE_LIMIT), minus_lr = v_set1(-lr);
     vec loss = v_zero();
     for (int64_t k = 0; k < n_scores; k += V_WIDTH) {
-        vec sign = v_loadu(signs + k), weight = v_loadu(weights + k);
-        vec z = v_mul(sign, v_loadu(scores + k)), size = v_abs(z);
+        vec weight = v_loadu(weights + k);
+        vec z = v_flip(v_loadu(scores + k), weight), size = v_abs(z);
         /* With e = exp(-|z|), the sigmoid needs 1 / (1 + e) and the logarithm e / (2 + e): one division for both. */
         vec e = v_exp_minus(size), one_e = v_add(one, e), two_e = v_add(one, one_e);
         vec inverse = v_div(one, v_mul(one_e, two_e));
         vec sigmoid = v_mul(v_if_negative(z, e, one), v_mul(two_e, inverse));
-        vec step = v_mul(v_mul(minus_lr, v_mul(sign, weight)), sigmoid);
+        vec step = v_mul(v_mul(minus_lr, weight), sigmoid);
         if (v_any_above(size, limit)) step = v_mul(step, v_div(limit, v_max(limit, size)));
         v_storeu(scores + k, step);
-        loss = v_fma(weight, v_add(v_max(v_zero(), z), v_log1p(e, v_mul(e, v_mul(one_e, inverse)))), loss);
+        loss = v_fma(v_abs(weight), v_add(v_max(v_zero(), z), v_log1p(e, v_mul(e, v_mul(one_e, inverse)))), loss);
     }
     w2v_real sums[4];
     v_sum4(loss, v_zero(), v_zero(), v_zero(), sums);
     return (double)sums[0];
 }
 
-/* Repeat the T numbers of a block for each input. May write one vector past the end. */
-W2V_INLINE void repeat(const w2v_real *from, int32_t nt, int32_t n_inputs, w2v_real *to) {
-    for (int32_t i = 0; i < n_inputs; i++)
-        for (int32_t t = 0; t < nt; t += V_WIDTH) v_storeu(to + i * nt + t, v_loadu(from + t));
+/* Bring together the inputs' weights of one block of targets. May write one vector past the end. */
+W2V_INLINE void gather_weights(const w2v_tile *tile, int32_t first_target, int32_t nt, w2v_real *to) {
+    for (int32_t i = 0; i < tile->n_inputs; i++)
+        for (int32_t t = 0; t < nt; t += V_WIDTH)
+            v_storeu(to + i * nt + t, v_loadu(tile->weights[i] + first_target + t));
 }
 
 /* All scores come before the first update; then blocks of at most V_BLOCK targets learn in turn. Where the inputs'
@@ -135,21 +136,19 @@ W2V_INLINE void repeat(const w2v_real *from, int32_t nt, int32_t n_inputs, w2v_r
 static double logistic_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
     const int32_t B = tile->n_inputs, T = tile->n_targets;
     const int64_t n_scores = (int64_t)B * T, room = n_scores + 2 * W2V_TILE_SLACK;
-    w2v_real *scores = tile->scratch, *signs = scores + room, *weights = signs + room;
+    w2v_real *scores = tile->scratch, *weights = scores + room;
     const int32_t n_blocks = (T + V_BLOCK - 1) / V_BLOCK;
 
     for (int32_t block = 0, t = 0; block < n_blocks; block++) {
         int32_t nt = (T - t) / (n_blocks - block);
         /* Before the scores, so that these stores are long done when wider loads want them back. */
-        repeat(tile->signs + t, nt, B, signs + (int64_t)B * t);
-        repeat(tile->weights + t, nt, B, weights + (int64_t)B * t);
+        gather_weights(tile, t, nt, weights + (int64_t)B * t);
         scores_of_width(tile, t, n, scores + (int64_t)B * t, nt);
         t += nt;
     }
     v_storeu(scores + n_scores, v_zero()); /* the lanes past the end: a score of 0 that weighs nothing */
-    v_storeu(signs + n_scores, v_zero());
     v_storeu(weights + n_scores, v_zero());
-    double loss = steps_from_scores(scores, signs, weights, n_scores, lr);
+    double loss = steps_from_scores(scores, weights, n_scores, lr);
     for (int32_t block = 0, t = 0; block < n_blocks; block++) {
         int32_t nt = (T - t) / (n_blocks - block);
         steps_of_width(tile, t, n, scores + (int64_t)B * t, nt);

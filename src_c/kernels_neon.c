@@ -25,6 +25,10 @@ W2V_INLINE vec v_div(vec a, vec b) { return vdivq_f32(a, b); }
 W2V_INLINE vec v_fma(vec a, vec b, vec c) { return vfmaq_f32(c, a, b); }
 W2V_INLINE vec v_max(vec a, vec b) { return vmaxq_f32(a, b); }
 W2V_INLINE vec v_abs(vec a) { return vabsq_f32(a); }
+W2V_INLINE vec v_flip(vec a, vec sign) {
+    uint32x4_t bits = vandq_u32(vreinterpretq_u32_f32(sign), vdupq_n_u32(0x80000000u));
+    return vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(a), bits));
+}
 W2V_INLINE int v_any_above(vec a, vec limit) { return vmaxvq_u32(vcgtq_f32(a, limit)) != 0; }
 W2V_INLINE vec v_if_negative(vec z, vec then, vec otherwise) {
     return vbslq_f32(vcltq_f32(z, vdupq_n_f32(0)), then, otherwise);

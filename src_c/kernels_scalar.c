@@ -24,6 +24,7 @@ W2V_INLINE vec v_div(vec a, vec b) { return a / b; }
 W2V_INLINE vec v_fma(vec a, vec b, vec c) { return a * b + c; }
 W2V_INLINE vec v_abs(vec a) { return a < 0 ? -a : a; }
 W2V_INLINE vec v_max(vec a, vec b) { return a > b ? a : b; } /* b when either is NaN, as on x86 */
+W2V_INLINE vec v_flip(vec a, vec sign) { return sign < 0 ? -a : a; }
 W2V_INLINE int v_any_above(vec a, vec limit) { return a > limit; }
 W2V_INLINE vec v_if_negative(vec z, vec then, vec otherwise) { return z >= 0 ? otherwise : then; }
 #ifdef W2V_DOUBLE

@@ -1,7 +1,7 @@
-/* learn.h: what is learnt from one window: which rows are inputs, which are targets, and the tiles they make.
+/* learn.h: what is learnt from a few windows: which rows are inputs, which are targets, and the tiles they make.
  *
- * Skip-gram and CBOW differ in the inputs, the losses in the targets; both are chosen in w2v_problem_prepare, some
- * windows ahead, so that the rows have come from memory when w2v_problem_learn works on them. */
+ * Skip-gram and CBOW differ in the inputs, the losses in the targets; both are chosen ahead of time, in
+ * w2v_problem_add and _close, so that the rows have come from memory when w2v_problem_learn works on them. */
 #ifndef W2V_LEARN_H
 #define W2V_LEARN_H
 
@@ -10,26 +10,32 @@
 #include "sampler.h"
 #include "walk.h"
 
-/* One window, as rows. Without shared noise each context has its own targets: n_sets sets instead of one. */
+/* The windows (G at most) that share their noise words, as rows. Without shared noise G is 1, and each context has
+ * its own set of targets: n_sets sets instead of one. */
 typedef struct {
     w2v_real lr;
-    int32_t n_contexts, n_sets;
-    w2v_real **contexts;  /* [2W] rows of in_vecs */
-    int64_t *set_starts;  /* [n_sets + 1] into the next three */
-    w2v_real **targets;   /* rows of out_vecs */
-    w2v_real *signs, *weights; /* as in w2v_tile */
+    int32_t n_windows, n_contexts, n_sets;
+    int32_t *centers;        /* [G] */
+    int32_t *context_starts; /* [G + 1] into the next */
+    w2v_real **contexts;     /* [2WG] rows of in_vecs */
+    int64_t *set_starts;     /* [n_sets + 1] into the next */
+    w2v_real **targets;      /* rows of out_vecs */
+    w2v_real *weights;       /* [G, weight_stride] as in w2v_tile, for each window and target */
+    int64_t weight_stride;
+    w2v_real **input_weights; /* [2WG] the row of weights of each tile input */
 } w2v_problem;
 
 typedef struct {
     const w2v_plan *plan;
     const w2v_kernels *kernels;
     w2v_rows in_rows, out_rows;
-    w2v_noise noise;                /* negative sampling only */
-    w2v_real *hidden, *hidden_step; /* [stride] CBOW's input and what it learnt */
-    w2v_real *scratch;              /* of a tile */
-    w2v_real *const *fetch;         /* the later problem's targets that no tile has fetched yet ... */
-    w2v_real *const *fetch_end;     /* ... up to here */
-    double loss;                    /* sums since the caller last took them */
+    w2v_noise noise;                  /* negative sampling only */
+    w2v_real **hidden, **hidden_steps; /* [G] rows: CBOW's inputs and what they learnt */
+    w2v_real *hidden_rows;            /* [2G, stride] these rows */
+    w2v_real *scratch;                /* of a tile */
+    w2v_real *const *fetch;           /* the later problem's targets that no tile has fetched yet ... */
+    w2v_real *const *fetch_end;       /* ... up to here */
+    double loss;                      /* sums since the caller last took them */
     int64_t n_predictions;
 } w2v_learner;
 
@@ -41,9 +47,11 @@ void w2v_problem_free(w2v_problem *problem);
 
 /* Begin a shard: its noise words come from a stream of their own. */
 void w2v_learner_start(w2v_learner *learner, int64_t shard);
-/* Choose the rows of a window. */
-void w2v_problem_prepare(w2v_problem *problem, w2v_learner *learner, const w2v_window *window, w2v_real lr);
-/* Score them and learn, fetching the targets of a `later` problem (or NULL) meanwhile. */
-void w2v_problem_learn(w2v_learner *learner, const w2v_problem *problem, const w2v_problem *later);
+/* Add a window, which the problem does not need afterwards; returns whether that makes it full. */
+int w2v_problem_add(w2v_problem *problem, const w2v_learner *learner, const w2v_window *window, w2v_real lr);
+/* Choose the targets. */
+void w2v_problem_close(w2v_problem *problem, w2v_learner *learner);
+/* Score and learn, fetching the targets of a `later` problem (or NULL) meanwhile; the problem is empty afterwards. */
+void w2v_problem_learn(w2v_learner *learner, w2v_problem *problem, const w2v_problem *later);
 
 #endif

@@ -19,7 +19,7 @@ static void omp_set_lock(omp_lock_t *lock) { (void)lock; }
 static void omp_unset_lock(omp_lock_t *lock) { (void)lock; }
 #endif
 
-enum { MERGE_TOKENS = 20000, WINDOWS_AHEAD = 2 };
+enum { MERGE_TOKENS = 20000, PROBLEMS_AHEAD = 2 };
 
 typedef struct {
     const w2v_plan *plan;
@@ -35,22 +35,22 @@ typedef struct {
 typedef struct {
     w2v_learner learner;
     w2v_walk walk;
-    w2v_problem problems[WINDOWS_AHEAD + 1]; /* a ring: the oldest is learnt while the rows of the newest are fetched */
-    int64_t n_prepared, n_learnt;
+    w2v_problem problems[PROBLEMS_AHEAD + 1]; /* a ring: the oldest is learnt while the rows of the newest are fetched */
+    int64_t n_closed, n_learnt;
     int64_t tokens_since_merge;
 } worker;
 
 static void worker_free(worker *w) {
     w2v_learner_free(&w->learner);
     w2v_walk_free(&w->walk);
-    for (int i = 0; i <= WINDOWS_AHEAD; i++) w2v_problem_free(&w->problems[i]);
+    for (int i = 0; i <= PROBLEMS_AHEAD; i++) w2v_problem_free(&w->problems[i]);
 }
 
 static w2v_status worker_init(worker *w, const epoch_run *run) {
     *w = (worker){0};
     w2v_status status = w2v_learner_init(&w->learner, run->plan);
     if (status == W2V_OK) status = w2v_walk_init(&w->walk, run->plan, run->ids, run->n_ids);
-    for (int i = 0; status == W2V_OK && i <= WINDOWS_AHEAD; i++)
+    for (int i = 0; status == W2V_OK && i <= PROBLEMS_AHEAD; i++)
         status = w2v_problem_init(&w->problems[i], run->plan);
     if (status != W2V_OK) worker_free(w);
     return status;
@@ -77,18 +77,26 @@ static void report(epoch_run *run, worker *w) {
     w->tokens_since_merge = 0;
 }
 
+/* The one that windows are being added to. */
+static w2v_problem *newest_of(worker *w) { return &w->problems[w->n_closed % (PROBLEMS_AHEAD + 1)]; }
+
 /* Learn from the oldest problem of the ring while the rows of `newest` (or NULL) are fetched. */
 static void learn_oldest(worker *w, const w2v_problem *newest) {
-    w2v_problem_learn(&w->learner, &w->problems[w->n_learnt++ % (WINDOWS_AHEAD + 1)], newest);
+    w2v_problem_learn(&w->learner, &w->problems[w->n_learnt++ % (PROBLEMS_AHEAD + 1)], newest);
+}
+
+/* The problem that windows are being added to is complete: choose its targets, and learn what has waited longest. */
+static void close_newest(worker *w) {
+    w2v_problem *newest = newest_of(w);
+    w2v_problem_close(newest, &w->learner);
+    w->n_closed++;
+    if (w->n_closed - w->n_learnt > PROBLEMS_AHEAD) learn_oldest(w, newest);
 }
 
 static void learn_ready_windows(worker *w, w2v_real lr) {
-    while (walk_is_ready(&w->walk)) {
-        w2v_window window = w2v_walk_next(&w->walk);
-        w2v_problem *newest = &w->problems[w->n_prepared++ % (WINDOWS_AHEAD + 1)];
-        w2v_problem_prepare(newest, &w->learner, &window, lr);
-        if (w->n_prepared - w->n_learnt > WINDOWS_AHEAD) learn_oldest(w, newest);
-    }
+    w2v_window window;
+    while (w2v_walk_next(&w->walk, &window))
+        if (w2v_problem_add(newest_of(w), &w->learner, &window, lr)) close_newest(w);
 }
 
 static void learn_shard(epoch_run *run, worker *w, int64_t shard) {
@@ -103,7 +111,8 @@ static void learn_shard(epoch_run *run, worker *w, int64_t shard) {
         w->walk.n_read = 0;
         if (w->tokens_since_merge >= MERGE_TOKENS) report(run, w);
     }
-    while (w->n_learnt < w->n_prepared) learn_oldest(w, NULL);
+    if (newest_of(w)->n_windows) close_newest(w);
+    while (w->n_learnt < w->n_closed) learn_oldest(w, NULL);
 }
 
 static void work(epoch_run *run) {

@@ -149,7 +149,7 @@ typedef struct {
     double noise_weight;      /* what each of them counts: K / n_noise for a sum that stands for K words */
     int32_t noise_reuse;      /* uses of a drawn noise word, >= 1 (see sampler.h) */
     int32_t shrink_windows;   /* draw 1..W per centre, as word2vec does, instead of W */
-    int32_t share_noise;      /* one draw of noise words per window instead of per pair */
+    int32_t noise_centers;    /* centres that share a draw of noise words; 0: each pair has its own. 1 for trees */
     int32_t tile_inputs;      /* most inputs of one tile; more are worked off in turn */
     double hidden_scale;      /* CBOW's hidden vector: 0 for the mean of the context rows, 1 for their sum */
     double context_scale;     /* what a context row gets of the hidden vector's step: 0 for 1 / C, else this factor */

@@ -22,8 +22,11 @@ w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *id
     walk->plan = plan;
     walk->ids = ids;
     walk->n_ids = n_ids;
+    walk->n_lanes = plan->noise_centers > 1 ? plan->noise_centers : 1;
     walk->capacity = W2V_WALK_PIECE + 4 * (int64_t)plan->window;
-    walk->kept = malloc((size_t)walk->capacity * sizeof *walk->kept);
+    walk->kept = malloc(3 * (size_t)walk->capacity * sizeof *walk->kept);
+    walk->line_low = walk->kept + walk->capacity;
+    walk->line_high = walk->line_low + walk->capacity;
     return walk->kept ? W2V_OK : W2V_ERR_MEMORY;
 }
 
@@ -48,16 +51,8 @@ static void look_back(w2v_walk *walk, int64_t begin) {
         walk->kept[i] = walk->kept[n - 1 - i];
         walk->kept[n - 1 - i] = swapped;
     }
-    walk->n_kept = walk->next = n;
-    walk->line_open = n > 0;
-}
-
-/* Contexts of the last centres, where the shard ends within a line. */
-static void look_ahead(w2v_walk *walk) {
-    const int64_t window = walk->plan->window, furthest = walk->end + reach(walk);
-    const int64_t stop = furthest < walk->n_ids ? furthest : walk->n_ids, full = walk->n_kept + window;
-    for (int64_t p = walk->end; p < stop && walk->n_kept < full && walk->ids[p] != W2V_LINE_END; p++)
-        if (is_kept(walk, walk->ids[p])) walk->kept[walk->n_kept++] = walk->ids[p];
+    memset(walk->line_low, 0, (size_t)n * sizeof *walk->line_low);
+    walk->n_kept = walk->n_ready = n;
 }
 
 void w2v_walk_start(w2v_walk *walk, int64_t shard) {
@@ -66,56 +61,94 @@ void w2v_walk_start(w2v_walk *walk, int64_t shard) {
     walk->end = walk->place + places < walk->n_ids ? walk->place + places : walk->n_ids;
     walk->n_read = 0;
     walk->rng = rng_stream(walk->plan->seed, walk->plan->epoch, (uint64_t)shard);
-    walk->n_kept = walk->next = walk->n_ready = 0;
-    walk->line_open = 0;
+    walk->n_kept = walk->n_ready = walk->line_start = 0;
     if (walk->place > 0) look_back(walk, walk->place);
+}
+
+static void keep_token(w2v_walk *walk, int32_t id) {
+    walk->kept[walk->n_kept] = id;
+    walk->line_low[walk->n_kept++] = walk->line_start;
+}
+
+/* Contexts of the last centres, where the shard ends within a line. */
+static void look_ahead(w2v_walk *walk) {
+    const int64_t furthest = walk->end + reach(walk), stop = furthest < walk->n_ids ? furthest : walk->n_ids;
+    const int64_t full = walk->n_kept + walk->plan->window;
+    if (walk->ids[walk->end - 1] == W2V_LINE_END) return;
+    for (int64_t p = walk->end; p < stop && walk->n_kept < full && walk->ids[p] != W2V_LINE_END; p++)
+        if (is_kept(walk, walk->ids[p])) keep_token(walk, walk->ids[p]);
+}
+
+/* Drop the first tokens; lines that began there begin at the first one left. */
+static void drop_tokens(w2v_walk *walk, int32_t n) {
+    walk->n_kept -= n;
+    memmove(walk->kept, walk->kept + n, (size_t)walk->n_kept * sizeof *walk->kept);
+    for (int64_t p = 0; p < walk->n_kept; p++)
+        walk->line_low[p] = walk->line_low[p + n] > n ? walk->line_low[p + n] - n : 0;
+    walk->line_start = walk->line_start > n ? walk->line_start - n : 0;
+}
+
+static void find_line_ends(w2v_walk *walk) {
+    int32_t high = (int32_t)walk->n_kept;
+    for (int32_t p = high - 1; p >= 0; p--) {
+        walk->line_high[p] = high;
+        if (walk->line_low[p] == p) high = p;
+    }
 }
 
 int w2v_walk_refill(w2v_walk *walk) {
     const int64_t window = walk->plan->window;
     if (walk->place >= walk->end) return 0;
-    if (walk->line_open) { /* keep what the next centres still need to their left */
-        int64_t from = walk->next > window ? walk->next - window : 0;
-        memmove(walk->kept, walk->kept + from, (size_t)(walk->n_kept - from) * sizeof *walk->kept);
-        walk->n_kept -= from;
-        walk->next -= from;
-    } else {
-        walk->n_kept = walk->next = 0;
-    }
-    walk->line_open = 1;
+    /* Keep what the next centres still need to their left. */
+    const int64_t n_passed = walk->n_ready > window ? walk->n_ready - window : 0;
+    drop_tokens(walk, (int32_t)n_passed);
+    walk->first = walk->n_ready - n_passed;
     /* Room for `window` tokens stays free for look_ahead. */
     while (walk->place < walk->end && walk->n_kept < walk->capacity - window) {
         int32_t id = walk->ids[walk->place++];
         if (id == W2V_LINE_END) {
-            walk->line_open = 0;
-            break;
+            walk->line_start = (int32_t)walk->n_kept;
+            continue;
         }
         walk->n_read++;
-        if (is_kept(walk, id)) walk->kept[walk->n_kept++] = id;
+        if (is_kept(walk, id)) keep_token(walk, id);
     }
-    if (!walk->line_open) {
-        walk->n_ready = walk->n_kept;
-    } else if (walk->place >= walk->end) {
+    if (walk->place < walk->end) {
+        walk->n_ready = walk->n_kept - window;
+    } else {
         walk->n_ready = walk->n_kept;
         look_ahead(walk);
-    } else {
-        walk->n_ready = walk->n_kept > window ? walk->n_kept - window : 0;
     }
+    find_line_ends(walk);
+    walk->lane_length = (walk->n_ready - walk->first + walk->n_lanes - 1) / walk->n_lanes;
+    walk->lane = walk->step = 0;
     return 1;
 }
 
 static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
 
-w2v_window w2v_walk_next(w2v_walk *walk) {
+int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
     const w2v_plan *plan = walk->plan;
-    int64_t reach_now = plan->window, pos = walk->next++;
+    int64_t pos, step;
+    do {
+        step = walk->step;
+        if (step >= walk->lane_length) return 0;
+        pos = walk->first + walk->lane * walk->lane_length + step;
+        if (++walk->lane == walk->n_lanes) {
+            walk->lane = 0;
+            walk->step++;
+        }
+    } while (pos >= walk->n_ready);
+
+    int64_t reach_now = plan->window;
     if (plan->shrink_windows) reach_now = 1 + high_below(rng_next(&walk->rng), (uint32_t)plan->window);
-    w2v_window window = {.line = walk->kept, .pos = pos};
-    window.low = pos > reach_now ? pos - reach_now : 0;
-    window.high = at_most(pos + reach_now + 1, walk->n_kept);
-    window.entered = at_most(pos + plan->window + 1, walk->n_kept);
-    window.entering = pos ? at_most(pos + plan->window, window.entered) : 0;
-    return window;
+    *window = (w2v_window){.tokens = walk->kept, .pos = pos};
+    window->low = at_least(pos - reach_now, walk->line_low[pos]);
+    window->high = at_most(pos + reach_now + 1, walk->line_high[pos]);
+    window->entering = step == 0 ? window->low : at_most(pos + plan->window, walk->n_kept);
+    window->entered = at_most(pos + plan->window + 1, walk->n_kept);
+    return 1;
 }
 
 int64_t w2v_walk_list(const w2v_plan *plan, const int32_t *ids, int64_t n_ids, int64_t shard, int32_t *out,
@@ -125,16 +158,16 @@ int64_t w2v_walk_list(const w2v_plan *plan, const int32_t *ids, int64_t n_ids, i
     if (w2v_walk_init(&walk, plan, ids, n_ids) != W2V_OK) return -1;
     w2v_walk_start(&walk, shard);
     while (n >= 0 && w2v_walk_refill(&walk)) {
-        while (walk_is_ready(&walk)) {
-            w2v_window window = w2v_walk_next(&walk);
+        w2v_window window;
+        while (w2v_walk_next(&walk, &window)) {
             if (n + 1 + window.high - window.low > capacity) {
                 n = -1;
                 break;
             }
-            out[n++] = window.line[window.pos];
+            out[n++] = window.tokens[window.pos];
             out[n++] = (int32_t)(window.high - window.low - 1);
             for (int64_t p = window.low; p < window.high; p++)
-                if (p != window.pos) out[n++] = window.line[p];
+                if (p != window.pos) out[n++] = window.tokens[p];
         }
     }
     w2v_walk_free(&walk);

@@ -71,10 +71,12 @@ def assert_equal(found: np.ndarray, expected: np.ndarray) -> None:
         assert np.abs(a - b).max() < 1e-6 * np.abs(b).max(), name
 
 
+@pytest.mark.parametrize("noise_centers", [1, 3])
 @pytest.mark.parametrize("tile_inputs", [1, 2, 3, 10])
 @pytest.mark.parametrize("shrink_windows", [False, True])
 @pytest.mark.parametrize("loss", ["ns, shared noise", "ns, noise per pair", "hs"])
-def test_skip_gram_follows_the_gradient(monkeypatch, loss, shrink_windows, tile_inputs):
+def test_skip_gram_follows_the_gradient(monkeypatch, loss, shrink_windows, tile_inputs, noise_centers):
+    monkeypatch.setitem(trainer.NOISE_CENTERS, "sg", noise_centers)
     name = loss[:2]
     monkeypatch.setitem(trainer.TILE_INPUTS, name, tile_inputs)
     changes = {"sg": 1, "loss": name, "shrink_windows": shrink_windows, "share_noise": "shared" in loss}
@@ -82,10 +84,14 @@ def test_skip_gram_follows_the_gradient(monkeypatch, loss, shrink_windows, tile_
     assert_equal(by_step, by_differences)
 
 
+@pytest.mark.parametrize("noise_centers", [1, 2, 4, 7])
 @pytest.mark.parametrize(
     ("loss", "cbow_mean", "shrink_windows"), list(product(["ns", "hs"], [0, 1], [False, True]))
 )
-def test_cbow_with_the_exact_update_follows_the_gradient(loss, cbow_mean, shrink_windows):
+def test_cbow_with_the_exact_update_follows_the_gradient(
+    monkeypatch, loss, cbow_mean, shrink_windows, noise_centers
+):
+    monkeypatch.setitem(trainer.NOISE_CENTERS, "cbow", noise_centers)
     changes = {"sg": 0, "loss": loss, "cbow_mean": cbow_mean, "shrink_windows": shrink_windows}
     by_differences, by_step = Trainer(LINES, {**changes, "cbow_update": "exact"}).gradients()
     assert_equal(by_step, by_differences)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from fastw2v import _train, _train_double
+from fastw2v import _train, _train_double, trainer
 from fastw2v.trainer import _thresholds, keep_probabilities, make_plan, noise_weights
 
 ZIPF = np.maximum(1, 100_000 // np.arange(1, 2001)).astype(np.int64)
@@ -79,10 +79,14 @@ def test_words_of_weight_zero_are_never_drawn():
 
 
 @pytest.mark.parametrize(
-    ("exponent", "share_noise"), [(0.75, True), (0.75, False), (-0.5, True), (0.0, False)]
+    ("exponent", "share_noise", "noise_centers"),
+    [(0.75, True, 1), (0.75, True, 4), (0.75, False, 1), (-0.5, True, 1), (0.0, False, 1)],
 )
-def test_training_draws_noise_words_in_proportion_to_their_weights(exponent, share_noise):
+def test_training_draws_noise_words_in_proportion_to_their_weights(
+    monkeypatch, exponent, share_noise, noise_centers
+):
     """Counted by what it does: inputs are all (1, 0, ...), outputs 0, and so each noise word loses lr / 2."""
+    monkeypatch.setitem(trainer.NOISE_CENTERS, "sg", noise_centers)
     n_noise, lr, n_lines = 7, 1e-9, 5000
     # Words 6 and 7 make up the text. A centre is no noise, and so these two are left out of account.
     counts = np.array([9000, 4000, 2000, 1000, 500, 100, n_lines, n_lines], dtype=np.int64)
@@ -96,7 +100,7 @@ def test_training_draws_noise_words_in_proportion_to_their_weights(exponent, sha
     weights = noise_weights(counts, exponent)
     expected = 2 * n_lines * n_noise * (weights / weights.sum())[:6]
     # Draws may depend on each other (a pool may be drawn from several times): a wide margin, no chi-square.
-    assert (np.abs(drawn - expected) < 12 * np.sqrt(expected)).all()
+    assert (np.abs(drawn - expected) < 12 * noise_centers * np.sqrt(expected)).all()
     assert np.allclose(drawn, np.round(drawn), atol=1e-3)
 
 

@@ -22,22 +22,32 @@ def test_the_start_depends_on_the_seed_alone():
     assert not np.array_equal(trainer.start_vectors(5, 8, seed=1), trainer.start_vectors(5, 8, seed=2))
 
 
-@pytest.mark.parametrize(("sg", "expected"), [(1, (5, 1.0, 5)), (0, (6, 5 / 6, 5))])
-def test_shared_noise_is_reused_and_cbow_draws_more_of_it_for_less(sg, expected):
-    settings = Word2Vec(sg=sg).settings
-    n_draws, weight, reuse = trainer.noise_draws(settings)
-    assert (n_draws, weight, reuse) == pytest.approx(expected)
-    assert n_draws * weight == pytest.approx(settings.negative)
+NOISE = ("n_noise", "noise_weight", "noise_reuse", "noise_centers")
+
+
+@pytest.mark.parametrize(("sg", "expected"), [(1, (5, 1.0, 5, 1)), (0, (8, 5 / 8, 5, 4))])
+def test_shared_noise_is_reused_and_cbow_shares_it_among_centers_and_draws_more_for_less(sg, expected):
+    assert trainer.noise_fields(Word2Vec(sg=sg).settings) == pytest.approx(
+        dict(zip(NOISE, expected, strict=True))
+    )
+
+
+@pytest.mark.parametrize("sg", [0, 1])
+@pytest.mark.parametrize("negative", [1, 2, 3, 7, 64])
+def test_noise_words_weigh_what_was_asked_for_in_all(sg, negative):
+    fields = trainer.noise_fields(Word2Vec(sg=sg, negative=negative).settings)
+    assert fields["n_noise"] >= negative
+    assert fields["n_noise"] * fields["noise_weight"] == pytest.approx(negative)
 
 
 @pytest.mark.parametrize("sg", [0, 1])
 def test_noise_that_is_not_shared_is_drawn_as_in_word2vec(sg):
-    assert trainer.noise_draws(Word2Vec(sg=sg, share_noise=False).settings) == (5, 1.0, 1)
+    assert tuple(trainer.noise_fields(Word2Vec(sg=sg, share_noise=False).settings).values()) == (5, 1.0, 1, 0)
 
 
 @pytest.mark.parametrize("sg", [0, 1])
 def test_hierarchical_softmax_draws_no_noise(sg):
-    assert trainer.noise_draws(Word2Vec(sg=sg, hs=1).settings)[0] == 0
+    assert tuple(trainer.noise_fields(Word2Vec(sg=sg, hs=1).settings).values()) == (0, 1.0, 1, 1)
 
 
 def test_output_vectors_start_at_zero_so_the_first_loss_is_that_of_guessing():

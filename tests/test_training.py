@@ -73,15 +73,17 @@ def tables_of(s, counts) -> twins.Tables:
     )
 
 
+@pytest.mark.parametrize("noise_centers", [1, 3])
 @pytest.mark.parametrize("sample", [0, 0.02])
 @pytest.mark.parametrize("shrink_windows", [False, True])
 @pytest.mark.parametrize("mode", MODES, ids=mode_name)
 def test_an_epoch_of_the_double_build_is_the_twins_to_the_last_digits(
-    monkeypatch, mode, shrink_windows, sample
+    monkeypatch, mode, shrink_windows, sample, noise_centers
 ):
     tile_inputs = 3
     s = twins.make_settings(**mode, shrink_windows=shrink_windows, sample=sample, window=4, seed=9)
     monkeypatch.setitem(trainer.TILE_INPUTS, s.loss, tile_inputs)
+    monkeypatch.setitem(trainer.NOISE_CENTERS, s.model, noise_centers)
     # Paths of at most 4 nodes: the scalar kernels work on so many targets at once, as the twin does on all.
     counts = np.array([60, 50, 40, 40, 30, 30, 20, 20], dtype=np.int64)
     rng = np.random.default_rng(1)
@@ -96,7 +98,14 @@ def test_an_epoch_of_the_double_build_is_the_twins_to_the_last_digits(
     plan = trainer.make_plan(s, counts, *vecs, sum(map(len, lines)), core=_train_double)
     plan.train_epoch(ids, progress, epoch=4, lr_start=0.2, lr_end=0.1)
     sums = twins.train_epoch(
-        s, tables_of(s, counts), expected, lines, epoch=4, lrs=(0.2, 0.1), tile_inputs=tile_inputs
+        s,
+        tables_of(s, counts),
+        expected,
+        lines,
+        epoch=4,
+        lr=0.2,
+        tile_inputs=tile_inputs,
+        noise_centers=trainer.noise_fields(s)["noise_centers"],
     )
 
     assert progress.n_predictions == sums.n_predictions > 20
@@ -150,15 +159,15 @@ def test_history_and_vectors_of_a_model_are_the_twins(mode):
     most_at_once = {"scalar": 4, "avx2": 6}.get(_train.isa_name(), 12)  # V_BLOCK of the kernels
     losses = []
     for epoch in range(3):
-        lrs = (alphas[epoch], alphas[epoch + 1])
         sums = twins.train_epoch(
             s,
             tables_of(s, counts),
             expected,
             lines,
             epoch=epoch,
-            lrs=lrs,
+            lr=alphas[epoch],
             tile_inputs=tile_inputs,
+            noise_centers=trainer.noise_fields(s)["noise_centers"],
             most_at_once=most_at_once,
         )
         losses.append(sums.loss / sums.n_predictions)

@@ -99,6 +99,22 @@ def test_shards_of_a_large_corpus_meet_at_their_cuts():
         assert plan.windows(ids, shard) == expected
 
 
+@pytest.mark.parametrize("n_lanes", [2, 3, 4, 7])
+@pytest.mark.parametrize("name", LINE_LENGTHS)
+def test_with_lanes_the_windows_are_the_same_in_another_order(name, n_lanes):
+    ids = twins.flat_ids(numbered(LINE_LENGTHS[name]))
+    plain, in_lanes = (walk(make_plan(len(ids), noise_centers=n), ids) for n in (1, n_lanes))
+    assert in_lanes != plain or len(plain) == 1
+    assert sorted(in_lanes) == plain
+
+
+def test_centers_that_share_noise_are_far_apart_even_in_short_lines():
+    ids = twins.flat_ids(numbered([3] * 30_000))
+    centers = [center for center, _ in make_plan(len(ids), noise_centers=4).windows(ids, 3)]
+    groups = np.sort(np.array(centers[: len(centers) // 4 * 4]).reshape(-1, 4), axis=1)
+    assert (np.diff(groups) > 50).mean() > 0.98  # but for where pieces meet
+
+
 def test_there_are_enough_shards_for_many_threads_but_none_is_empty():
     for n_ids in [1, 2, 1023, 1024, 1025, 65535, 65536, 65537, 64 * 65536, 64 * 65536 + 1, 10**10]:
         n_shards = _train.shard_count(n_ids)

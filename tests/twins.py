@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, product
 from typing import Any
 
 import numpy as np
@@ -68,23 +68,24 @@ def logistic_tile(
     input_ids: Sequence[int],
     targets: np.ndarray,
     target_ids: Sequence[int],
-    signs: Sequence[float],
-    weights: Sequence[float],
+    weights: np.ndarray | Sequence[float],
     lr: float,
     steps: np.ndarray | None = None,
     most_at_once: int = 1000,
 ) -> float:
     """Score, loss and update of some inputs against distinct targets, in place.
 
+    `weights`, [T] or [B, T], are negative where a target was observed.
     After all scores, `most_at_once` targets at most learn together, as the registers of an instruction set
     have it; later ones see inputs that earlier ones have moved.
     """
     assert len(set(target_ids)) == len(target_ids)
-    signs, weights = np.asarray(signs, float), np.asarray(weights, float)
     target_ids = np.asarray(target_ids)
-    z = signs * (inputs[input_ids] @ targets[target_ids].T)
+    scores = inputs[input_ids] @ targets[target_ids].T
+    weights = np.broadcast_to(np.asarray(weights, float), scores.shape)
+    z = np.where(weights < 0, -scores, scores)
     guard = SCORE_LIMIT / np.maximum(SCORE_LIMIT, np.abs(z))
-    g = -lr * weights * signs * expit(z) * guard
+    g = -lr * weights * expit(z) * guard
     n_blocks = -(-len(target_ids) // most_at_once)
     first = 0
     for block in range(n_blocks):
@@ -97,7 +98,7 @@ def logistic_tile(
             step += g[i, part] @ y_old
         targets[target_ids[part]] = y_new
         first = part.stop
-    return float((weights * np.logaddexp(0, z)).sum())
+    return float((np.abs(weights) * np.logaddexp(0, z)).sum())
 
 
 # ---- random numbers ----
@@ -182,33 +183,39 @@ class Trained:
     n_predictions: int = 0
 
 
-def noise_targets(center: int, n_noise: int, noise_word: int) -> dict[int, tuple[float, float]]:
-    """{row: (sign, weight)} of a centre and K times the same noise word, unless that is the centre."""
-    targets = {center: (-1.0, 1.0)}
-    if noise_word != center:
-        targets[noise_word] = (1.0, float(n_noise))
+def noise_targets(centers: Sequence[int], n_noise: int, noise_word: int) -> dict[int, np.ndarray]:
+    """{row: its weight for each window} of some centres and K times the same noise word: no noise to itself."""
+    targets = {row: np.zeros(len(centers)) for row in [*centers, noise_word]}
+    for window, center in enumerate(centers):
+        targets[center][window] -= 1
+        if noise_word != center:
+            targets[noise_word][window] += n_noise
     return targets
 
 
-def path_targets(center: int, tree: tuple[np.ndarray, ...]) -> dict[int, tuple[float, float]]:
+def path_targets(center: int, tree: tuple[np.ndarray, ...]) -> dict[int, np.ndarray]:
     offsets, nodes, codes = tree
     path = range(offsets[center], offsets[center + 1])
-    return {int(nodes[entry]): (1.0 if codes[entry] else -1.0, 1.0) for entry in path}
+    return {int(nodes[entry]): np.array([1.0 if codes[entry] else -1.0]) for entry in path}
 
 
-def read_windows(lines: Sequence[Sequence[int]], s: Settings, tables: Tables, rng: Rng) -> Iterator[Any]:
-    """(tokens before this line, centre, contexts) for each window of a single shard; draws as it goes."""
-    n_read = 0
-    for line in lines:
-        kept = []
+def read_windows(
+    lines: Sequence[Sequence[int]], s: Settings, tables: Tables, rng: Rng, n_lanes: int
+) -> Iterator[tuple[int, list[int]]]:
+    """(centre, contexts) for each window of a single shard that is one piece of the walk; draws as it goes."""
+    kept = []  # (line, id)
+    for number, line in enumerate(lines):
         for id in line:
             threshold = 0xFFFFFFFF if tables.keep_prob is None else int(tables.keep_prob[id])
             if threshold == 0xFFFFFFFF or rng.next() >> 32 <= threshold:
-                kept.append(id)
-        for pos, center in enumerate(kept):
+                kept.append((number, id))
+    length = -(-len(kept) // n_lanes)
+    for step, lane in product(range(length), range(n_lanes)):
+        pos = lane * length + step
+        if pos < len(kept):
             reach = 1 + rng.below(s.window)[0] if s.shrink_windows else s.window
-            yield n_read, center, kept[max(0, pos - reach) : pos] + kept[pos + 1 : pos + 1 + reach]
-        n_read += len(line)
+            around = kept[max(0, pos - reach) : pos] + kept[pos + 1 : pos + 1 + reach]
+            yield kept[pos][1], [id for number, id in around if number == kept[pos][0]]
 
 
 def train_epoch(
@@ -218,49 +225,61 @@ def train_epoch(
     lines: Sequence[Sequence[int]],
     *,
     epoch: int,
-    lrs: tuple[float, float],
+    lr: float,
     tile_inputs: int,
+    noise_centers: int,
     most_at_once: int = 1000,
 ) -> Trained:
-    """One epoch with one thread, in place; for one shard, lines shorter than a piece of it, and few targets.
+    """One epoch with one thread, in place; for text of one piece, so that `lr` is that of its start, and few targets.
 
     All noise is the same word, so that it does not matter how it is drawn; test_sampler.py looks after that.
     """
     in_vecs, out_vecs = vecs
-    sums, n_tokens = Trained(), sum(map(len, lines))
+    sums = Trained()
     per_pair = s.model == "sg" and s.loss == "ns" and not s.share_noise
-    for n_read, center, contexts in read_windows(lines, s, tables, Rng(s.seed, epoch, shard=0)):
-        if not contexts:
-            continue
-        lr = lrs[0] + (lrs[1] - lrs[0]) * n_read / n_tokens
-        n_sets = len(contexts) if per_pair else 1
+    n_lanes = max(1, noise_centers)
+    windows = [w for w in read_windows(lines, s, tables, Rng(s.seed, epoch, shard=0), n_lanes) if w[1]]
+    for group in batched(windows, n_lanes):
+        centers, contexts = zip(*group, strict=True)
         if s.loss == "ns":
-            sets = [noise_targets(center, s.negative, tables.noise_word)] * n_sets
+            targets = noise_targets(centers, s.negative, tables.noise_word)
         else:
-            sets = [path_targets(center, tables.tree)]
+            targets = path_targets(centers[0], tables.tree)
+        weights = np.stack(list(targets.values()), axis=1)
 
         def learn(
-            inputs: np.ndarray, rows: list[int], targets: Any, lr: float = lr, steps: Any = None
+            inputs: np.ndarray,
+            rows: list[int],
+            weights: np.ndarray,
+            steps: Any = None,
+            targets: Any = targets,
         ) -> None:
-            signs, weights = zip(*targets.values(), strict=True)
             sums.loss += logistic_tile(
-                inputs, rows, out_vecs, list(targets), signs, weights, lr, steps, most_at_once
+                inputs, rows, out_vecs, list(targets), weights, lr, steps, most_at_once
             )
             sums.n_predictions += len(rows)
 
         if s.model == "cbow":
-            mean = 1 / len(contexts)
-            hidden = in_vecs[contexts].sum(axis=0, keepdims=True) * (mean if s.cbow_mean else 1)
-            step = np.zeros_like(hidden)
-            learn(hidden, [0], sets[0], steps=step)
-            exact = mean if s.cbow_mean else 1
-            other = 1 if s.cbow_mean else mean  # what gensim adds in place of the exact step
-            for row in contexts:
-                in_vecs[row] += step[0] * (exact if s.cbow_update == "exact" else other)
-        elif per_pair:
-            for row, targets in zip(contexts, sets, strict=True):
-                learn(in_vecs, [row], targets)
+            means = np.array([[1 / len(rows)] for rows in contexts])
+            hidden = np.stack([in_vecs[rows].sum(axis=0) for rows in contexts])
+            hidden *= means if s.cbow_mean else 1
+            steps = np.zeros_like(hidden)
+            learn(hidden, list(range(len(group))), weights, steps)
+            exact = means if s.cbow_mean else np.ones_like(means)
+            other = (
+                np.ones_like(means) if s.cbow_mean else means
+            )  # what gensim adds in place of the exact step
+            steps *= exact if s.cbow_update == "exact" else other
+            for rows, step in zip(contexts, steps, strict=True):
+                for row in rows:
+                    in_vecs[row] += step
         else:
-            for first in range(0, len(contexts), tile_inputs):
-                learn(in_vecs, contexts[first : first + tile_inputs], sets[0])
+            most = 1 if per_pair else tile_inputs
+            inputs = [(row, weights[window]) for window, rows in enumerate(contexts) for row in rows]
+            for part in batched(inputs, most):
+                learn(in_vecs, [row for row, _ in part], np.stack([weight for _, weight in part]))
     return sums
+
+
+def batched(items: Sequence[Any], n: int) -> list[Sequence[Any]]:
+    return [items[at : at + n] for at in range(0, len(items), n)]
