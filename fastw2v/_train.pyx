@@ -5,6 +5,7 @@ Callers are word2vec.py, config.py, the tests and the benchmarks. What values me
 in settings.py; here only shapes, types and alignment are checked, since C trusts them.
 `_train_double` is this same source in double precision, for gradient checks.
 """
+from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
@@ -18,7 +19,9 @@ cdef extern from "w2v.h" nogil:
     ctypedef enum w2v_model:
         W2V_SKIP_GRAM, W2V_CBOW
     ctypedef enum w2v_loss:
-        W2V_NEGATIVE_SAMPLING, W2V_HIERARCHICAL_SOFTMAX
+        W2V_NEGATIVE_SAMPLING, W2V_HIERARCHICAL_SOFTMAX, W2V_NCE, W2V_SAMPLED_SOFTMAX, W2V_BLACKOUT, W2V_SOFTMAX
+    ctypedef void (*w2v_gemm)(char *, char *, int *, int *, int *, w2v_real *, w2v_real *, int *, w2v_real *, int *,
+                              w2v_real *, w2v_real *, int *) noexcept nogil
     ctypedef struct w2v_alias:
         uint32_t threshold
         int32_t alias
@@ -29,7 +32,9 @@ cdef extern from "w2v.h" nogil:
     ctypedef struct w2v_plan:
         w2v_model model
         w2v_loss loss
-        int64_t n_words, stride
+        int64_t n_words, dim, stride
+        int32_t has_bias, batch_size
+        w2v_gemm gemm
         w2v_real *in_vecs
         w2v_real *out_vecs
         const uint32_t *keep_prob
@@ -85,6 +90,12 @@ cdef extern from "kernels.h" nogil:
         void (*rows_sum)(w2v_real **rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum) noexcept nogil
         void (*rows_add)(w2v_real **rows, int64_t n_rows, int64_t n, w2v_real scale,
                          const w2v_real *step) noexcept nogil
+        w2v_real (*dot)(const w2v_real *a, const w2v_real *b, int64_t n) noexcept nogil
+        w2v_real (*row_max)(const w2v_real *scores, int64_t n) noexcept nogil
+        w2v_real (*exp_row)(w2v_real *scores, int64_t n, w2v_real most) noexcept nogil
+        void (*scale_row)(w2v_real *scores, int64_t n, w2v_real factor) noexcept nogil
+        double (*logistic_row)(w2v_real *scores, int64_t n) noexcept nogil
+        double (*blackout_row)(w2v_real *probs, int64_t n, double *odds) noexcept nogil
     const w2v_kernels *w2v_kernels_find(const char *isa)
     int W2V_TILE_SLACK
     int64_t W2V_TILE_SCRATCH(int64_t n_inputs, int64_t n_targets)
@@ -93,7 +104,14 @@ REAL = np.dtype(np.float32 if sizeof(w2v_real) == 4 else np.float64)
 ROW_ALIGN = W2V_ROW_ALIGN
 ALIAS = np.dtype([("threshold", np.uint32), ("alias", np.int32)])
 _MODELS = {"sg": W2V_SKIP_GRAM, "cbow": W2V_CBOW}
-_LOSSES = {"ns": W2V_NEGATIVE_SAMPLING, "hs": W2V_HIERARCHICAL_SOFTMAX}
+_LOSSES = {
+    "ns": W2V_NEGATIVE_SAMPLING,
+    "hs": W2V_HIERARCHICAL_SOFTMAX,
+    "nce": W2V_NCE,
+    "sampled_softmax": W2V_SAMPLED_SOFTMAX,
+    "blackout": W2V_BLACKOUT,
+    "softmax": W2V_SOFTMAX,
+}
 
 
 class Diverged(ArithmeticError):
@@ -233,6 +251,13 @@ cdef w2v_real *rows_pointer(matrix, str name) except NULL:
     return <w2v_real *> <size_t> matrix.ctypes.data
 
 
+cdef w2v_gemm find_gemm() except NULL:
+    """The BLAS that SciPy brings along, in this extension's precision."""
+    from scipy.linalg import cython_blas
+    capsule = cython_blas.__pyx_capi__["sgemm" if sizeof(w2v_real) == 4 else "dgemm"]
+    return <w2v_gemm> PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
+
+
 cdef class Plan:
     """Everything that an epoch needs to know, with the arrays kept alive; the fields are w2v_plan's (src_c/w2v.h)."""
 
@@ -256,16 +281,26 @@ cdef class Plan:
         if keep_prob is not None:
             keep_view = keep_prob
             self.c.keep_prob = &keep_view[0]
-        if loss == "ns":
+        if noise is not None:
             noise_view = noise.view(np.uint8)
             self.c.noise = <const w2v_alias *> &noise_view[0]
-        else:
+        if tree is not None:
             offsets_view, nodes_view, codes_view = tree
             self.tree.offsets = <int64_t *> &offsets_view[0]
             if nodes_view.shape[0]:  # a vocabulary of one word has no nodes
                 self.tree.nodes = <int32_t *> &nodes_view[0]
                 self.tree.codes = <uint8_t *> &codes_view[0]
             self.c.tree = &self.tree
+        if (loss in ("ns", "nce", "sampled_softmax", "blackout")) != (noise is not None) or \
+                (loss == "hs") != (tree is not None):
+            raise ValueError(f"the loss {loss!r} wants other tables than these")
+        if self.c.loss >= W2V_NCE:
+            self.c.gemm = find_gemm()
+        self.c.dim = numbers.pop("dim", self.c.stride)
+        self.c.has_bias = numbers.pop("has_bias", False)
+        if self.c.dim + self.c.has_bias > self.c.stride:
+            raise ValueError("the matrices have no column for biases")
+        self.c.batch_size = numbers.pop("batch_size", 1)
         self.c.window = numbers.pop("window")
         self.c.n_noise = numbers.pop("n_noise", 0)
         self.c.noise_weight = numbers.pop("noise_weight", 1.0)
@@ -390,6 +425,39 @@ def rows_add(matrix, ids, double scale, step, *, isa=None):
     row = aligned_zeros(1, matrix.shape[1])
     row[0] = step
     kernels_of(isa).rows_add(rows.pointers, rows.n, matrix.shape[1], <w2v_real> scale, rows_pointer(row, "step"))
+
+
+def dot(a, b, *, isa=None):
+    """The product of two rows of one length, [stride]."""
+    cdef w2v_real *x = rows_pointer(a[None], "a")
+    cdef w2v_real *y = rows_pointer(b[None], "b")
+    if len(a) != len(b):
+        raise ValueError("rows differ in length")
+    return kernels_of(isa).dot(x, y, len(a))
+
+
+def row_kernel(str name, scores, double number=0, *, isa=None):
+    """A kernel that works on a row of scores [n]: (the row afterwards, what the kernel returned)."""
+    cdef const w2v_kernels *kernels = kernels_of(isa)
+    row = np.array(scores, dtype=REAL)
+    cdef w2v_real[::1] view = row
+    cdef int64_t n = len(row)
+    cdef double odds = 0
+    if n % W2V_ROW_ALIGN or n == 0:
+        raise ValueError(f"a row of scores must have a multiple of {W2V_ROW_ALIGN} numbers, not {n}")
+    if name == "max":
+        return row, kernels.row_max(&view[0], n)
+    if name == "exp":
+        return row, kernels.exp_row(&view[0], n, <w2v_real> number)
+    if name == "scale":
+        kernels.scale_row(&view[0], n, <w2v_real> number)
+        return row, None
+    if name == "logistic":
+        return row, kernels.logistic_row(&view[0], n)
+    if name == "blackout":
+        loss = kernels.blackout_row(&view[0], n, &odds)
+        return row, (loss, odds)
+    raise ValueError(f"there is no kernel {name!r}")
 
 
 def aligned_zeros(int64_t n_rows, int64_t dim):

@@ -28,6 +28,7 @@ from fastw2v.cli_options import UsageError, in_options, make_parser, settings_fr
 from fastw2v.config import show_config
 from fastw2v.errors import DivergedError
 from fastw2v.keyedvectors import KeyedVectors
+from fastw2v.settings import check_which
 from fastw2v.text_files import find_text_files
 from fastw2v.word2vec import Word2Vec
 
@@ -110,6 +111,10 @@ def _let_any_word_be_printed() -> None:
 def _train(arguments: argparse.Namespace) -> None:
     output_format = _format_of(arguments.output)
     model = _untrained_model(settings_from(arguments))
+    try:
+        check_which(arguments.vectors, model.loss)
+    except ValueError as error:
+        raise UsageError(str(error).replace("which=", "--vectors ")) from None
     corpus = ["/dev/stdin" if path == "-" else path for path in arguments.corpus]
     _check_output(arguments.output, [file.path for file in find_text_files(corpus)])
     seconds = {}
@@ -120,7 +125,7 @@ def _train(arguments: argparse.Namespace) -> None:
     model.train()
     seconds["training"] = time.perf_counter() - began
     began = time.perf_counter()
-    _save(model, arguments.output)
+    _save(model, arguments.output, arguments.vectors)
     seconds["saving"] = time.perf_counter() - began
     if arguments.json:
         report = {
@@ -184,12 +189,15 @@ def _check_output(output: str, corpus: Sequence[str | Path]) -> None:
         raise OSError(error.errno, message, output) from error
 
 
-def _save(model: Word2Vec, output: str) -> None:
+def _save(model: Word2Vec, output: str, which: str = "in") -> None:
+    """Write the vectors, or the whole model where the format can hold it and nothing else was asked for."""
     suffix = Path(output).suffix
-    if suffix == ".safetensors":
+    if suffix != ".safetensors":
+        model.get_keyed_vectors(which).save_word2vec_format(output, binary=suffix == ".bin")
+    elif which == "in":
         model.save(output)
     else:
-        model.wv.save_word2vec_format(output, binary=suffix == ".bin")
+        model.get_keyed_vectors(which).save(output)
 
 
 # --- looking at vectors ---

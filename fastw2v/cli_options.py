@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
 from fastw2v._version import __version__
+from fastw2v.losses import LOSSES
 
 # Better than `Word2Vec`'s on 17 M words of Wikipedia for ("sg", "ns"); the others are reasoned, not swept. What is not
 # named is as in `Word2Vec`.
@@ -51,7 +52,8 @@ def _byte_count(text: str) -> int:
 _OPTIONS: tuple[tuple[str, str, Any, str], ...] = (
     ("--size", "vector_size", int, "dimensions of the vectors"),
     ("--window", "window", int, "most words between a word and a word of its context"),
-    ("--negative", "negative", int, "noise words per prediction, with --loss ns"),
+    ("--negative", "negative", int, "noise words per prediction, for losses that draw some"),
+    ("--batch-size", "batch_size", int, "inputs that learn together; not with --loss ns or hs"),
     ("--epochs", "epochs", int, "passes over the corpus"),
     ("--alpha", "alpha", float, "learning rate at the start"),
     ("--min-alpha", "min_alpha", float, "learning rate at the end"),
@@ -78,7 +80,7 @@ def settings_from(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return arguments for `Word2Vec`: the best for this model and loss, and on top what the user said."""
     given = vars(arguments)
     chosen = arguments.model, arguments.loss
-    settings = dict(BEST_SETTINGS[chosen])
+    settings = dict(BEST_SETTINGS.get(chosen, _COMMON))
     if arguments.command == "demo":
         settings |= _DEMO_SETTINGS.get(chosen, {})
     settings |= {name: given[name] for _, name, _, _ in _OPTIONS if given.get(name) is not None}
@@ -115,6 +117,12 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _add_model_options(train, [option for option, _, _, _ in _OPTIONS])
     train.add_argument("-q", "--quiet", action="store_true", help="no progress bars, no report")
+    train.add_argument(
+        "--vectors",
+        choices=("in", "out", "sum", "concat"),
+        default="in",
+        help="which matrix to save as the word vectors: input (default), output, their sum, or both side by side",
+    )
     train.add_argument("--no-share-noise", action="store_true", help="draw noise words for each pair: slower")
     train.add_argument("--json", action="store_true", help="report in one line of JSON")
 
@@ -163,9 +171,9 @@ def _add_model_options(parser: argparse.ArgumentParser, options: Collection[str]
     parser.add_argument("--model", choices=("sg", "cbow"), default="sg", help="skip-gram (default) or CBOW")
     parser.add_argument(
         "--loss",
-        choices=("ns", "hs"),
+        choices=tuple(LOSSES),
         default="ns",
-        help="negative sampling (default) or hierarchical softmax",
+        help="output layer: " + ", ".join(f"{name} {layer.title}" for name, layer in LOSSES.items()),
     )
     for option, name, kind, text in _OPTIONS:
         if option in options:

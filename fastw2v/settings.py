@@ -12,12 +12,25 @@ import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
-
-class _Default(int):
-    """An int that remembers being a default, so that an explicit `negative=5` can be told from none."""
+from fastw2v.losses import LOSSES
 
 
-DEFAULT_NEGATIVE = _Default(5)
+class _Default:
+    """Marks a number as a default, so that an explicit `negative=5` can be told from none."""
+
+
+class _DefaultInt(int, _Default):
+    pass
+
+
+class _DefaultFloat(float, _Default):
+    pass
+
+
+# What a signature shows is what holds for negative sampling; losses.py knows what suits the others.
+DEFAULT_NEGATIVE = _DefaultInt(LOSSES["ns"].negative)
+DEFAULT_NS_EXPONENT = _DefaultFloat(LOSSES["ns"].ns_exponent)
+DEFAULT_ALPHA = _DefaultFloat(LOSSES["ns"].alpha)
 MAX_WORKERS = 1024  # far beyond any use; the OpenMP runtime kills the process when it cannot start a thread
 
 
@@ -70,20 +83,44 @@ def resolve_loss(loss: str | None, hs: int, negative: int) -> tuple[str, int]:
     n_noise = check_int("negative", negative, 0, 1 << 20)
     hs = check_int("hs", hs, 0, 1)
     if loss is not None:
-        check_choice("loss", loss, ("ns", "hs"))
+        check_choice("loss", loss, tuple(LOSSES))
         if hs and loss != "hs":
             raise ValueError(f"hs=1 contradicts loss={loss!r}; give one of them")
     chosen = loss or ("hs" if hs else "ns")
-    if chosen == "hs":
+    layer = LOSSES[chosen]
+    if layer.negative == 0:
         if explicit and n_noise > 0:
             raise ValueError(
-                f"hierarchical softmax draws no noise words, but negative={n_noise}: leave negative out, or set"
-                " hs=0 for negative sampling"
+                f"{layer.title.removeprefix('full ')} draws no noise words, but negative={n_noise}: leave"
+                " negative out, or choose a loss that draws some, such as loss='ns'"
             )
-        return "hs", 0
+        return chosen, 0
+    if not explicit:
+        return chosen, layer.negative
     if n_noise == 0:
         raise ValueError("negative=0 leaves nothing to learn from: give negative >= 1, or hs=1")
-    return "ns", n_noise
+    return chosen, n_noise
+
+
+def resolve_batch(loss: str, batch_size: int | None, nce_z: float | None) -> tuple[int | None, float]:
+    """Check the settings of the losses that learn from mini-batches: (batch_size, nce_z)."""
+    if batch_size is not None and not LOSSES[loss].batched:
+        raise ValueError(f"loss={loss!r} learns window by window: batch_size is for the other losses")
+    if nce_z is not None and loss != "nce":
+        raise ValueError(f"nce_z is for loss='nce', not for loss={loss!r}")
+    size = None if batch_size is None else check_int("batch_size", batch_size, 1, 1 << 16)
+    return size, 1.0 if nce_z is None else check_float("nce_z", nce_z, 0.0, above=True)
+
+
+def check_which(which: str, loss: str) -> str:
+    """Check the choice among the matrices that can be the word vectors."""
+    check_choice("which", which, ("in", "out", "sum", "concat"))
+    if loss == "hs" and which != "in":
+        raise ValueError(
+            f"which={which!r}: the output vectors of hierarchical softmax belong to the inner nodes of the tree,"
+            " not to words; only 'in' is possible"
+        )
+    return which
 
 
 @dataclass(frozen=True)
@@ -108,12 +145,18 @@ class Settings:
     shrink_windows: bool
     share_noise: bool
     epochs: int
+    batch_size: int | None = None
+    nce_z: float = 1.0
 
     @classmethod
     def from_arguments(cls, arguments: dict[str, Any]) -> Settings:
         """Check the constructor's arguments of `Word2Vec`, given by name."""
         given = dict(arguments)
         loss, negative = resolve_loss(given["loss"], given["hs"], given["negative"])
+        batch_size, nce_z = resolve_batch(loss, given["batch_size"], given["nce_z"])
+        for name, suited in (("alpha", LOSSES[loss].alpha), ("ns_exponent", LOSSES[loss].ns_exponent)):
+            if isinstance(given[name], _Default):
+                given[name] = suited
         alpha = check_float("alpha", given["alpha"], 0.0, above=True)
         min_alpha = check_float("min_alpha", given["min_alpha"], 0.0)
         if min_alpha > alpha:
@@ -140,6 +183,8 @@ class Settings:
             shrink_windows=bool(check_int("shrink_windows", given["shrink_windows"], 0, 1)),
             share_noise=bool(check_int("share_noise", given["share_noise"], 0, 1)),
             epochs=check_int("epochs", given["epochs"], 1),
+            batch_size=batch_size,
+            nce_z=nce_z,
         )
 
     def to_dict(self) -> dict[str, Any]:

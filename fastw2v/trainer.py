@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,12 @@ from numpy.typing import NDArray
 from fastw2v import _train
 from fastw2v.corpus import EncodedCorpus
 from fastw2v.errors import DivergedError
+from fastw2v.losses import LOSSES
 from fastw2v.progress import Progress
 from fastw2v.settings import Settings
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 POLL_SECONDS = 0.1
 # Mean loss per prediction, for each noise word, above which numbers are finite but meaningless: the kernels' guard lets
@@ -38,19 +43,69 @@ NOISE_DRAWS = {"sg": 1.0, "cbow": 1.6}
 # The input vectors start uniform in +-START_REACH / vector_size. DIFFERS: word2vec.c has 0.5 and gensim 1; the output
 # vectors start at zero, so the first steps are in proportion to this, and a larger start learns sooner.
 START_REACH = 5.0
+# Inputs of a batch, where nobody says otherwise. Their gradients are summed, and a batch that meets each word often
+# would move it by many steps at once: no more inputs than words.
+BATCH_SIZE = 256
 # Rows of which each thread keeps a copy; at most 1 row in 256 of the vocabulary is "frequent" (see src_c/rows.h).
 MOST_HOT_ROWS = 128
 VOCABULARY_PER_HOT_ROW = 256
 
 
+def has_bias(settings: Settings) -> bool:
+    """Whether number D of each row of the output vectors is the word's bias."""
+    return LOSSES[settings.loss].batched
+
+
 def start_vectors(n_words: int, vector_size: int, seed: int) -> NDArray[np.float32]:
-    """Random input vectors in padded rows, [V, stride]: uniform in +-START_REACH / vector_size."""
-    vectors: NDArray[np.float32] = _train.aligned_zeros(n_words, vector_size)
+    """Random vectors, [V, D]: uniform in +-START_REACH / D."""
     start = np.random.default_rng(seed % 2**64).random((n_words, vector_size), dtype=np.float32)
     start -= np.float32(0.5)
     start *= np.float32(2 * START_REACH / vector_size)
-    vectors[:, :vector_size] = start
-    return vectors
+    return start
+
+
+def start_matrices(
+    counts: NDArray[np.int64], settings: Settings
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The input and output vectors of an untrained model, in padded rows, [V, stride]."""
+    dim = settings.vector_size
+    in_vecs, out_vecs = empty_matrices(len(counts), settings)
+    in_vecs[:, :dim] = start_vectors(len(counts), dim, settings.seed)
+    if has_bias(settings):
+        out_vecs[:, dim] = start_biases(counts, settings)
+    return in_vecs, out_vecs
+
+
+def empty_matrices(n_words: int, settings: Settings) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Zero matrices of the shape that a plan wants: [V, stride] with room for biases where there are any."""
+    n_columns = settings.vector_size + has_bias(settings)
+    return _train.aligned_zeros(n_words, n_columns), _train.aligned_zeros(n_words, n_columns)
+
+
+def score_offsets(counts: NDArray[np.int64], settings: Settings) -> NDArray[np.float64]:
+    """What is to be added to a score of training to make it log p(word | context) up to a constant, [V].
+
+    Losses that draw noise words from q learn scores less log(k q(w)): their biases absorb that part (Levy & Goldberg,
+    NIPS 2014, for ns; src_c/sampled.c for the others). For NCE the constant is log Z as well.
+    """
+    if settings.negative == 0:
+        return np.zeros(len(counts))
+    weights = noise_weights(counts, settings.ns_exponent)
+    with np.errstate(divide="ignore"):
+        offsets: NDArray[np.float64] = np.log(settings.negative * weights / weights.sum())
+    return offsets + math.log(settings.nce_z)
+
+
+def start_biases(counts: NDArray[np.int64], settings: Settings) -> NDArray[np.float32]:
+    """Biases with which the model starts out as the unigram distribution, [V].
+
+    From zero, the noise gradients of NCE would spend the beginning on pushing all scores to -log V.
+    """
+    known = np.maximum(counts, 1)
+    biases: NDArray[np.float32] = (np.log(known / known.sum()) - score_offsets(known, settings)).astype(
+        np.float32
+    )
+    return biases
 
 
 def keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.float64]:
@@ -76,9 +131,9 @@ def noise_weights(counts: NDArray[np.int64], exponent: float) -> NDArray[np.floa
 def noise_fields(settings: Settings) -> dict[str, float]:
     """The fields of a plan that say how noise words are drawn and shared."""
     n_noise, centers, reuse = settings.negative, 0, 1
-    if settings.loss == "hs":
+    if settings.loss != "ns":
         centers = 1
-    elif settings.share_noise and settings.negative:
+    elif settings.share_noise:
         n_noise = math.ceil(settings.negative * NOISE_DRAWS[settings.model])
         centers, reuse = NOISE_CENTERS[settings.model], NOISE_REUSE
     weight = settings.negative / n_noise if n_noise else 1.0
@@ -103,9 +158,14 @@ def make_plan(
 ) -> Any:
     """The C plan for training these matrices; `core` is `_train`, or its double-precision twin in tests."""
     tables: dict[str, Any] = {}
-    if settings.loss == "ns":
+    if settings.negative:
+        if LOSSES[settings.loss].batched and settings.negative > len(counts):
+            raise ValueError(
+                f"negative={settings.negative} noise words are more than the vocabulary has words"
+                f" ({len(counts)}): give a smaller negative, or loss='softmax'"
+            )
         tables["noise"] = core.alias_build(noise_weights(counts, settings.ns_exponent))
-    else:
+    elif settings.loss == "hs":
         tables["tree"] = core.tree_build(counts)
     # DIFFERS from the exact gradient, on purpose: word2vec.c and gensim add the hidden vector's step undivided
     # to each context row of a mean, and gensim divides it for a sum. "exact" is the other way round in both cases.
@@ -116,10 +176,13 @@ def make_plan(
         loss=settings.loss,
         in_vecs=in_vecs,
         out_vecs=out_vecs,
+        dim=settings.vector_size,
+        has_bias=has_bias(settings),
+        batch_size=settings.batch_size or min(BATCH_SIZE, len(counts)),
         keep_prob=_thresholds(keep_probabilities(counts, settings.sample)),
         window=settings.window,
         shrink_windows=settings.shrink_windows,
-        tile_inputs=min(TILE_INPUTS[settings.loss], 2 * settings.window),
+        tile_inputs=min(TILE_INPUTS.get(settings.loss, 1), 2 * settings.window),
         hidden_scale=0.0 if settings.cbow_mean else 1.0,
         context_scale=1.0 if undivided else 0.0,
         n_tokens=n_tokens,
@@ -154,6 +217,7 @@ def run_epochs(
     """
     start, end = alphas
     with (
+        _one_blas_thread(settings),
         ThreadPoolExecutor(1, thread_name_prefix="fastw2v") as executor,
         Progress(corpus.n_tokens * n_epochs, "training", "words", progress) as bar,
     ):
@@ -183,6 +247,17 @@ def run_epochs(
                     "words_per_second": corpus.n_tokens / max(seconds, 1e-9),
                 }
             )
+
+
+def _one_blas_thread(settings: Settings) -> AbstractContextManager[Any]:
+    """Each of our threads calls the BLAS for itself: it must not start threads of its own meanwhile."""
+    if not LOSSES[settings.loss].batched:
+        return nullcontext()
+    import scipy.linalg.cython_blas  # the BLAS must be loaded to be told  # noqa: F401
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
+    return limits
 
 
 def _diverged(epoch: int, loss: str, alpha: float) -> DivergedError:

@@ -15,12 +15,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v import _train, model_file
+from fastw2v import model_file
 from fastw2v._version import __version__
 from fastw2v.corpus import Corpus, EncodedCorpus, build_vocabulary, encode
 from fastw2v.keyedvectors import KeyedVectors
-from fastw2v.settings import DEFAULT_NEGATIVE, Settings, check_float, check_int
-from fastw2v.trainer import make_plan, run_epochs, start_vectors
+from fastw2v.predict import PredictionMixin
+from fastw2v.settings import (
+    DEFAULT_ALPHA,
+    DEFAULT_NEGATIVE,
+    DEFAULT_NS_EXPONENT,
+    Settings,
+    check_float,
+    check_int,
+    check_which,
+)
+from fastw2v.trainer import empty_matrices, has_bias, make_plan, run_epochs, start_matrices
 from fastw2v.vocabulary import Vocabulary
 
 Path = str | os.PathLike[str]
@@ -32,8 +41,8 @@ def _setting(name: str, doc: str) -> Any:
     return property(lambda self: getattr(self.settings, name), doc=doc)
 
 
-class Word2Vec:
-    """Word vectors by skip-gram or CBOW (Mikolov et al., 2013) with negative sampling or hierarchical softmax.
+class Word2Vec(PredictionMixin):
+    """Word vectors by skip-gram or CBOW (Mikolov et al., 2013) under one of six output layers.
 
     Arguments, names and defaults are gensim 4's, but for `workers`; what stands behind the star is ours. Given
     `sentences` or `corpus_file`, the model is trained at once; without, call `build_vocab` and `train`.
@@ -47,7 +56,7 @@ class Word2Vec:
     vector_size : int, default 100
         Dimensions D of the vectors.
     alpha, min_alpha : float, default 0.025 and 0.0001
-        Learning rate at the start and at the end; linear between them, by tokens done.
+        Learning rate at the start and at the end; linear between them, by tokens done. The default is that of the loss.
     window : int, default 5
         Most words W between a centre and a context word.
     min_count : int, default 5
@@ -65,9 +74,11 @@ class Word2Vec:
     hs : {0, 1}, default 0
         1 for hierarchical softmax. DIFFERS: gensim then trains negative sampling too unless ``negative=0``.
     negative : int, default 5
-        Noise words K per prediction. More than 0 together with ``hs=1`` is refused.
+        Noise words K per prediction; for NCE 64, sampled softmax and BlackOut 256, shared by the inputs of a batch.
+        Refused with losses that draw none.
     ns_exponent : float, default 0.75
-        Noise words are drawn in proportion to count ** ns_exponent (any real number; 0 is uniform).
+        Noise words are drawn in proportion to count ** ns_exponent (any real number; 0 is uniform). NCE's default is 1,
+        BlackOut's 0.4.
     cbow_mean : {0, 1}, default 1
         CBOW's hidden vector is the mean (1) or the sum (0) of the context vectors.
     epochs : int, default 5
@@ -82,14 +93,22 @@ class Word2Vec:
         For gensim's sake. The loss is always in `history`; the others have nothing to do here.
     null_word, sorted_vocab, callbacks
         Only gensim's defaults (0, 1, none) are supported; anything else is refused.
-    loss : {"ns", "hs"}, optional
-        The output layer by name, instead of `hs` and `negative`.
+    loss : {"ns", "hs", "nce", "sampled_softmax", "blackout", "softmax"}, optional
+        The output layer by name, instead of `hs`: negative sampling (Mikolov et al., NIPS 2013), hierarchical softmax
+        (Morin & Bengio, 2005), noise-contrastive estimation (Gutmann & Hyvarinen, 2012), importance sampling of the
+        softmax (Bengio & Senecal, 2008), BlackOut (Ji et al., 2016), the full softmax. All but the first two learn
+        from mini-batches and have a bias for each word.
     share_noise : bool, default True
         One draw of noise words serves the whole window (Ji, Satish, Li & Dubey, 2016: "pWord2Vec") and some later
         ones, which is much faster. False draws them for each pair, as word2vec does.
     cbow_update : {"word2vec", "exact"}, default "word2vec"
         What a context row gets of the hidden vector's step: what word2vec.c and gensim add, or the true gradient, which
         wants a larger `alpha`.
+    batch_size : int, default 256 or the size of the vocabulary
+        Inputs B (context words for skip-gram, windows for CBOW) that are scored together, share their noise words and
+        learn from the same, older vectors. The step is the sum of their gradients. For the losses that have batches.
+    nce_z : float, default 1
+        NCE's normalising constant Z, which is not learnt: biases take up what it leaves.
     memory_budget : int, optional
         Bytes of memory that token ids may take; beyond, they go to a memory-mapped temporary file. Default:
         half of the machine's memory.
@@ -127,7 +146,7 @@ class Word2Vec:
         sentences: Sentences | None = None,
         corpus_file: Any = None,
         vector_size: int = 100,
-        alpha: float = 0.025,
+        alpha: float = DEFAULT_ALPHA,
         window: int = 5,
         min_count: int = 5,
         max_vocab_size: int | None = None,
@@ -138,7 +157,7 @@ class Word2Vec:
         sg: int = 0,
         hs: int = 0,
         negative: int = DEFAULT_NEGATIVE,
-        ns_exponent: float = 0.75,
+        ns_exponent: float = DEFAULT_NS_EXPONENT,
         cbow_mean: int = 1,
         hashfxn: Any = None,
         epochs: int = 5,
@@ -155,6 +174,8 @@ class Word2Vec:
         loss: str | None = None,
         share_noise: bool = True,
         cbow_update: str = "word2vec",
+        batch_size: int | None = None,
+        nce_z: float | None = None,
         memory_budget: int | None = None,
         progress: bool | None = None,
     ) -> None:
@@ -190,7 +211,7 @@ class Word2Vec:
     ns_exponent: float = _setting("ns_exponent", "Noise is drawn in proportion to count ** ns_exponent.")
     cbow_mean: int = _setting("cbow_mean", "1 if CBOW's hidden vector is a mean, 0 if a sum.")
     shrink_windows: bool = _setting("shrink_windows", "Whether each window's reach is drawn.")
-    loss: str = _setting("loss", "The output layer, 'ns' or 'hs'.")
+    loss: str = _setting("loss", "The output layer, a name in fastw2v.losses.LOSSES.")
 
     @property
     def sg(self) -> int:
@@ -299,8 +320,7 @@ class Word2Vec:
             memory_budget=self.memory_budget,
             progress=self.progress,
         )
-        in_vecs = start_vectors(len(vocabulary.words), self.vector_size, self.seed)
-        out_vecs = _train.aligned_zeros(*in_vecs.shape)
+        in_vecs, out_vecs = start_matrices(vocabulary.counts, self.settings)
         # Nothing of an earlier vocabulary was touched until here, where all that needs memory is done: ids that do
         # not fit the matrices would be fatal.
         self._adopt(vocabulary, in_vecs, out_vecs)
@@ -362,6 +382,38 @@ class Word2Vec:
             self.epochs_done += min(n_epochs, len(self.history) - before + 1)
             self.wv.fill_norms(force=True)
 
+    def get_vectors(self, which: str = "in") -> NDArray[np.float32]:
+        """The word vectors, [V, D] or [V, 2 D], in the order of ``wv.index_to_key``.
+
+        Parameters
+        ----------
+        which : {"in", "out", "sum", "concat"}
+            The input vectors (those of `wv`, not a copy), the output vectors (without biases), their sum (Pennington,
+            Socher & Manning, 2014, section 4.2; "W + C"), or both side by side.
+
+        Raises
+        ------
+        ValueError
+            Anything else, or other than "in" for hierarchical softmax: its output vectors belong to the inner nodes of
+            the tree, not to words.
+        """
+        check_which(which, self.loss)
+        if self._vocabulary is None:
+            raise RuntimeError("there are no vectors yet: the model has no vocabulary")
+        in_vecs, out_vecs = (m[:, : self.vector_size] for m in (self._in_vecs, self._out_vecs))
+        if which == "in":
+            return in_vecs
+        if which == "out":
+            return out_vecs
+        return in_vecs + out_vecs if which == "sum" else np.hstack([in_vecs, out_vecs])
+
+    def get_keyed_vectors(self, which: str = "in") -> KeyedVectors:
+        """`get_vectors` as KeyedVectors of their own, for queries or to be saved in any format; `wv` for "in"."""
+        vectors = self.get_vectors(which)
+        if which == "in" or self._vocabulary is None:
+            return self.wv
+        return KeyedVectors.from_arrays(list(self.wv.index_to_key), vectors, self._vocabulary.counts)
+
     def save(self, path: Path) -> None:
         """Write the whole model to one safetensors file: vectors, output layer, vocabulary, counts, settings.
 
@@ -381,6 +433,8 @@ class Word2Vec:
             "counts": self._vocabulary.counts,
             **model_file.pack_words(self._vocabulary.words),
         }
+        if has_bias(self.settings):
+            tensors["output_biases"] = self._out_vecs[:, self.vector_size]
         state = {"epochs_done": self.epochs_done, "history": self.history}
         state |= {"corpus_count": self.corpus_count, "corpus_total_words": self.corpus_total_words}
         metadata = {
@@ -420,7 +474,9 @@ class Word2Vec:
             model.history = state["history"]
             model.epochs_done = state["epochs_done"]
             model.corpus_count, model.corpus_total_words = state["corpus_count"], state["corpus_total_words"]
-            in_vecs, out_vecs = (_train.aligned_zeros(*vectors.shape) for _ in range(2))
+            in_vecs, out_vecs = empty_matrices(len(counts), settings)
+            if has_bias(settings):
+                out_vecs[:, settings.vector_size] = tensors["output_biases"]
             in_vecs[:, : settings.vector_size], out_vecs[:, : settings.vector_size] = vectors, output
             model._adopt(Vocabulary(words, counts), in_vecs, out_vecs)
         except (KeyError, TypeError, ValueError) as error:

@@ -23,6 +23,13 @@
 #endif
 #endif
 
+/* OpenMP, where the compiler has it. */
+#ifdef _OPENMP
+#define W2V_OMP(directive) _Pragma(directive)
+#else
+#define W2V_OMP(directive)
+#endif
+
 enum { W2V_CACHE_LINE = 64 };
 
 /* Ask for a whole row; the hardware follows a stream only after the first misses. */

@@ -25,7 +25,7 @@ typedef struct {
 enum { W2V_TILE_DISTINCT = 16, W2V_TILE_SLACK = 16 };
 #define W2V_TILE_SCRATCH(B, T) (2 * ((int64_t)(B) * (T) + 2 * W2V_TILE_SLACK))
 
-/* |score| above which a step shrinks in proportion (see logistic_tile in kernels_body.h). */
+/* |score| above which a step shrinks in proportion (see v_guarded in kernels_body.h). */
 #define W2V_SCORE_LIMIT 16
 
 typedef struct {
@@ -36,6 +36,18 @@ typedef struct {
     void (*rows_sum)(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum);
     /* rows[i][n] += scale * step[n] for each row, repeated rows included. */
     void (*rows_add)(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, const w2v_real *step);
+    w2v_real (*dot)(const w2v_real *a, const w2v_real *b, int64_t n);
+
+    /* Scores of one input for n targets, n a multiple of W2V_ROW_ALIGN, changed in place. */
+
+    w2v_real (*row_max)(const w2v_real *scores, int64_t n);
+    /* exp(score - most), most being no less than any score; returns the sum. */
+    w2v_real (*exp_row)(w2v_real *scores, int64_t n, w2v_real most);
+    void (*scale_row)(w2v_real *scores, int64_t n, w2v_real factor);
+    /* The sigmoid, guarded as in logistic_tile; returns the sum of log(1 + exp(score)). */
+    double (*logistic_row)(w2v_real *scores, int64_t n);
+    /* From p to p (1 - odds) + p / (1 - p), where odds = sum p / (1 - p); returns - sum log(1 - p). */
+    double (*blackout_row)(w2v_real *probs, int64_t n, double *odds /* OUT */);
 } w2v_kernels;
 
 extern const w2v_kernels w2v_kernels_scalar, w2v_kernels_avx2, w2v_kernels_avx512, w2v_kernels_neon;

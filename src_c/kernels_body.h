@@ -7,6 +7,8 @@
  * load and its store. That is deliberate ("Hogwild", Niu, Recht, Re & Wright, NIPS 2011): updates are sparse, a
  * lost one is as if its pair had not been drawn, and every value that can be read was a valid value of the
  * row, since aligned loads and stores of a float do not tear. Nowhere else in the library do threads race. */
+#include <math.h>
+
 #include "base.h"
 #include "kernels.h"
 
@@ -94,33 +96,47 @@ static void steps_of_width(const w2v_tile *tile, int32_t first_target, int64_t n
 #undef STEPS
 }
 
+/* log(1 + exp(z)), and its derivative, the sigmoid. */
+W2V_INLINE vec v_logistic(vec z, vec *sigmoid) {
+    /* With e = exp(-|z|), the sigmoid needs 1 / (1 + e) and the logarithm e / (2 + e): one division for both. */
+    const vec one = v_set1(1);
+    vec e = v_exp_minus(v_abs(z)), one_e = v_add(one, e), two_e = v_add(one, one_e);
+    vec inverse = v_div(one, v_mul(one_e, two_e));
+    *sigmoid = v_mul(v_if_negative(z, e, one), v_mul(two_e, inverse));
+    return v_add(v_max(v_zero(), z), v_log1p(e, v_mul(e, v_mul(one_e, inverse))));
+}
+
+W2V_INLINE w2v_real sum_of(vec a) {
+    w2v_real sums[4];
+    v_sum4(a, v_zero(), v_zero(), v_zero(), sums);
+    return sums[0];
+}
+
+/* The guard of the logistic losses: where |z| exceeds W2V_SCORE_LIMIT the step is scaled by W2V_SCORE_LIMIT / |z|. Scores
+ * that high do not occur in healthy training, so ordinary steps are untouched. Vectors that grow (many stale steps summed
+ * into one row, as where a line repeats one rare word) have |z| ~ |x| |y|; a step of g x on y, with g ~ 1 / (|x| |y|), then
+ * adds at most ~ lr W2V_SCORE_LIMIT / |y|, so that norms grow by addition, never by multiplication, and cannot run away.
+ * DIFFERS: word2vec.c and gensim skip pairs with |score| >= 6, wrong ones included; here those still learn. */
+W2V_INLINE vec v_guarded(vec step, vec z) {
+    const vec size = v_abs(z), limit = v_set1(W2V_SCORE_LIMIT);
+    if (v_any_above(size, limit)) step = v_mul(step, v_div(limit, v_max(limit, size)));
+    return step;
+}
+
 /* With z the score, negated where the weight is negative, a pair's loss is |weight| softplus(z) and its gradient with
  * respect to the score is weight * sigmoid(z); the step is -lr times that. Turns scores into steps in place; returns
- * the loss.
- *
- * The guard: where |z| exceeds W2V_SCORE_LIMIT the step is scaled by W2V_SCORE_LIMIT / |z|. Scores that high do not
- * occur in healthy training, so ordinary steps are untouched. Vectors that grow (many stale steps summed into one
- * row, as where a line repeats one rare word) have |z| ~ |x| |y|; a step of g x on y, with g ~ 1 / (|x| |y|), then adds
- * at most ~ lr W2V_SCORE_LIMIT / |y|, so that norms grow by addition, never by multiplication, and cannot run away.
- * DIFFERS: word2vec.c and gensim skip pairs with |score| >= 6, wrong ones included; here those still learn. */
+ * the loss. */
 W2V_INLINE double steps_from_scores(w2v_real *scores, const w2v_real *weights, int64_t n_scores, w2v_real lr) {
-    const vec one = v_set1(1), limit = v_set1(W2V_SCORE_LIMIT), minus_lr = v_set1(-lr);
+    const vec minus_lr = v_set1(-lr);
     vec loss = v_zero();
     for (int64_t k = 0; k < n_scores; k += V_WIDTH) {
         vec weight = v_loadu(weights + k);
-        vec z = v_flip(v_loadu(scores + k), weight), size = v_abs(z);
-        /* With e = exp(-|z|), the sigmoid needs 1 / (1 + e) and the logarithm e / (2 + e): one division for both. */
-        vec e = v_exp_minus(size), one_e = v_add(one, e), two_e = v_add(one, one_e);
-        vec inverse = v_div(one, v_mul(one_e, two_e));
-        vec sigmoid = v_mul(v_if_negative(z, e, one), v_mul(two_e, inverse));
+        vec z = v_flip(v_loadu(scores + k), weight), sigmoid;
+        loss = v_fma(v_abs(weight), v_logistic(z, &sigmoid), loss);
         vec step = v_mul(v_mul(minus_lr, weight), sigmoid);
-        if (v_any_above(size, limit)) step = v_mul(step, v_div(limit, v_max(limit, size)));
-        v_storeu(scores + k, step);
-        loss = v_fma(v_abs(weight), v_add(v_max(v_zero(), z), v_log1p(e, v_mul(e, v_mul(one_e, inverse)))), loss);
+        v_storeu(scores + k, v_guarded(step, z));
     }
-    w2v_real sums[4];
-    v_sum4(loss, v_zero(), v_zero(), v_zero(), sums);
-    return (double)sums[0];
+    return (double)sum_of(loss);
 }
 
 /* Bring together the inputs' weights of one block of targets. May write one vector past the end. */
@@ -173,9 +189,79 @@ static void rows_add(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real 
             v_store(rows[i] + d, v_fma(scales, v_load(step + d), v_load(rows[i] + d)));
 }
 
+static w2v_real dot(const w2v_real *a, const w2v_real *b, int64_t n) {
+    vec sum = v_zero();
+    for (int64_t d = 0; d < n; d += V_WIDTH) sum = v_fma(v_load(a + d), v_load(b + d), sum);
+    return sum_of(sum);
+}
+
+/* ---- rows of scores ---- */
+
+static w2v_real row_max(const w2v_real *scores, int64_t n) {
+    vec most = v_loadu(scores);
+    for (int64_t k = V_WIDTH; k < n; k += V_WIDTH) most = v_max(most, v_loadu(scores + k));
+    w2v_real lanes[V_WIDTH], largest;
+    v_storeu(lanes, most);
+    largest = lanes[0];
+    for (int lane = 1; lane < V_WIDTH; lane++)
+        if (!(lanes[lane] <= largest)) largest = lanes[lane];
+    return largest;
+}
+
+static w2v_real exp_row(w2v_real *scores, int64_t n, w2v_real most) {
+    vec sum = v_zero(), mosts = v_set1(most);
+    for (int64_t k = 0; k < n; k += V_WIDTH) {
+        vec e = v_exp_minus(v_sub(mosts, v_loadu(scores + k)));
+        v_storeu(scores + k, e);
+        sum = v_add(sum, e);
+    }
+    return sum_of(sum);
+}
+
+static void scale_row(w2v_real *scores, int64_t n, w2v_real factor) {
+    const vec factors = v_set1(factor);
+    for (int64_t k = 0; k < n; k += V_WIDTH) v_storeu(scores + k, v_mul(factors, v_loadu(scores + k)));
+}
+
+static double logistic_row(w2v_real *scores, int64_t n) {
+    vec loss = v_zero();
+    for (int64_t k = 0; k < n; k += V_WIDTH) {
+        vec sigmoid;
+        vec z = v_loadu(scores + k);
+        loss = v_add(loss, v_logistic(z, &sigmoid));
+        v_storeu(scores + k, v_guarded(sigmoid, z));
+    }
+    return (double)sum_of(loss);
+}
+
+/* Probabilities that are all but 1 would divide by nothing. */
+#define LEAST_REST ((w2v_real)1e-6)
+
+static double blackout_row(w2v_real *probs, int64_t n, double *odds) {
+    const vec one = v_set1(1), least = v_set1(LEAST_REST);
+    vec sum = v_zero(), product = one;
+    for (int64_t k = 0; k < n; k += V_WIDTH) {
+        vec p = v_loadu(probs + k), rest = v_max(least, v_sub(one, p));
+        sum = v_add(sum, v_div(p, rest));
+        product = v_mul(product, rest);
+    }
+    w2v_real lanes[V_WIDTH];
+    double all = 1;
+    v_storeu(lanes, product);
+    for (int lane = 0; lane < V_WIDTH; lane++) all *= (double)lanes[lane];
+    *odds = (double)sum_of(sum);
+    const vec other = v_set1((w2v_real)(1 - *odds));
+    for (int64_t k = 0; k < n; k += V_WIDTH) {
+        vec p = v_loadu(probs + k), rest = v_max(least, v_sub(one, p));
+        v_storeu(probs + k, v_fma(p, other, v_div(p, rest)));
+    }
+    return -log(all);
+}
+
 #define W2V_JOIN_(a, b) a##b
 #define W2V_JOIN(a, b) W2V_JOIN_(a, b)
 #define W2V_TEXT_(a) #a
 #define W2V_TEXT(a) W2V_TEXT_(a)
 
-const w2v_kernels W2V_JOIN(w2v_kernels_, V_ISA) = {W2V_TEXT(V_ISA), logistic_tile, rows_sum, rows_add};
+const w2v_kernels W2V_JOIN(w2v_kernels_, V_ISA) = {W2V_TEXT(V_ISA), logistic_tile, rows_sum, rows_add, dot,
+                                                     row_max, exp_row, scale_row, logistic_row, blackout_row};

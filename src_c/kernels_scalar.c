@@ -19,6 +19,7 @@ W2V_INLINE vec v_loadu(const w2v_real *p) { return *p; }
 W2V_INLINE void v_store(w2v_real *p, vec a) { *p = a; }
 W2V_INLINE void v_storeu(w2v_real *p, vec a) { *p = a; }
 W2V_INLINE vec v_add(vec a, vec b) { return a + b; }
+W2V_INLINE vec v_sub(vec a, vec b) { return a - b; }
 W2V_INLINE vec v_mul(vec a, vec b) { return a * b; }
 W2V_INLINE vec v_div(vec a, vec b) { return a / b; }
 W2V_INLINE vec v_fma(vec a, vec b, vec c) { return a * b + c; }

@@ -8,6 +8,8 @@
 
 #include "atomics.h"
 #include "learn.h"
+#include "sampled.h"
+#include "softmax.h"
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -32,25 +34,30 @@ typedef struct {
     omp_lock_t lock;
 } epoch_run;
 
+/* Losses with few targets learn window by window, those with many batch by batch. */
 typedef struct {
-    w2v_learner learner;
     w2v_walk walk;
+    int is_batched;
+    w2v_sampled sampled; /* if so; else: */
+    w2v_learner learner;
     w2v_problem problems[PROBLEMS_AHEAD + 1]; /* a ring: the oldest is learnt while the rows of the newest are fetched */
     int64_t n_closed, n_learnt;
     int64_t tokens_since_merge;
 } worker;
 
 static void worker_free(worker *w) {
-    w2v_learner_free(&w->learner);
     w2v_walk_free(&w->walk);
+    w2v_sampled_free(&w->sampled);
+    w2v_learner_free(&w->learner);
     for (int i = 0; i <= PROBLEMS_AHEAD; i++) w2v_problem_free(&w->problems[i]);
 }
 
 static w2v_status worker_init(worker *w, const epoch_run *run) {
-    *w = (worker){0};
-    w2v_status status = w2v_learner_init(&w->learner, run->plan);
-    if (status == W2V_OK) status = w2v_walk_init(&w->walk, run->plan, run->ids, run->n_ids);
-    for (int i = 0; status == W2V_OK && i <= PROBLEMS_AHEAD; i++)
+    *w = (worker){.is_batched = run->plan->loss >= W2V_NCE};
+    w2v_status status = w2v_walk_init(&w->walk, run->plan, run->ids, run->n_ids);
+    if (status == W2V_OK && w->is_batched) status = w2v_sampled_init(&w->sampled, run->plan);
+    if (status == W2V_OK && !w->is_batched) status = w2v_learner_init(&w->learner, run->plan);
+    for (int i = 0; status == W2V_OK && !w->is_batched && i <= PROBLEMS_AHEAD; i++)
         status = w2v_problem_init(&w->problems[i], run->plan);
     if (status != W2V_OK) worker_free(w);
     return status;
@@ -63,17 +70,18 @@ static double lr_now(const epoch_run *run) {
 
 /* Merge hot rows and add to the sums that the caller sees. */
 static void report(epoch_run *run, worker *w) {
-    w2v_learner *learner = &w->learner;
+    double *loss = w->is_batched ? &w->sampled.loss : &w->learner.loss;
+    int64_t *n_predictions = w->is_batched ? &w->sampled.n_predictions : &w->learner.n_predictions;
     const w2v_real share = (w2v_real)1 / (w2v_real)run->n_threads;
     omp_set_lock(&run->lock);
-    w2v_rows_merge(&learner->in_rows, share);
-    w2v_rows_merge(&learner->out_rows, share);
-    run->progress->loss += learner->loss;
-    run->progress->n_predictions += learner->n_predictions;
+    w2v_rows_merge(&w->learner.in_rows, share);
+    w2v_rows_merge(&w->learner.out_rows, share);
+    run->progress->loss += *loss;
+    run->progress->n_predictions += *n_predictions;
     if (!isfinite(run->progress->loss)) flag_set(&run->status, W2V_ERR_DIVERGED);
     omp_unset_lock(&run->lock);
-    learner->loss = 0;
-    learner->n_predictions = 0;
+    *loss = 0;
+    *n_predictions = 0;
     w->tokens_since_merge = 0;
 }
 
@@ -93,26 +101,43 @@ static void close_newest(worker *w) {
     if (w->n_closed - w->n_learnt > PROBLEMS_AHEAD) learn_oldest(w, newest);
 }
 
-static void learn_ready_windows(worker *w, w2v_real lr) {
+static void learn_ready_windows(const epoch_run *run, worker *w, w2v_real lr) {
     w2v_window window;
-    while (w2v_walk_next(&w->walk, &window))
-        if (w2v_problem_add(newest_of(w), &w->learner, &window, lr)) close_newest(w);
+    while (w2v_walk_next(&w->walk, &window)) {
+        if (w->is_batched) {
+            if (!w2v_batch_add(&w->sampled.batch, &window, lr)) continue;
+            w2v_sampled_learn(&w->sampled);
+            if (flag_get(&run->progress->stop)) return; /* a piece of text may be seconds of work */
+        } else if (w2v_problem_add(newest_of(w), &w->learner, &window, lr)) {
+            close_newest(w);
+        }
+    }
+}
+
+/* What has been begun in a shard is finished in it. */
+static void finish(worker *w) {
+    if (w->is_batched) {
+        w2v_sampled_learn(&w->sampled);
+        return;
+    }
+    if (newest_of(w)->n_windows) close_newest(w);
+    while (w->n_learnt < w->n_closed) learn_oldest(w, NULL);
 }
 
 static void learn_shard(epoch_run *run, worker *w, int64_t shard) {
     w2v_walk_start(&w->walk, shard);
-    w2v_learner_start(&w->learner, shard);
+    if (w->is_batched) w2v_sampled_start(&w->sampled, shard);
+    else w2v_learner_start(&w->learner, shard);
     while (w2v_walk_refill(&w->walk)) {
         if (flag_get(&run->progress->stop)) flag_set(&run->status, W2V_ERR_STOPPED);
         if (flag_get(&run->status) != W2V_OK) break;
-        learn_ready_windows(w, (w2v_real)lr_now(run));
+        learn_ready_windows(run, w, (w2v_real)lr_now(run));
         atomic_add(&run->progress->tokens_done, w->walk.n_read);
         w->tokens_since_merge += w->walk.n_read;
         w->walk.n_read = 0;
         if (w->tokens_since_merge >= MERGE_TOKENS) report(run, w);
     }
-    if (newest_of(w)->n_windows) close_newest(w);
-    while (w->n_learnt < w->n_closed) learn_oldest(w, NULL);
+    finish(w);
 }
 
 static void work(epoch_run *run) {
@@ -132,6 +157,7 @@ static void work(epoch_run *run) {
 w2v_status w2v_train_epoch(const w2v_plan *plan, const int32_t *ids, int64_t n_ids, w2v_progress *progress) {
     epoch_run run = {.plan = plan, .ids = ids, .n_ids = n_ids, .progress = progress};
     if (n_ids < 1) return W2V_OK;
+    if (plan->loss == W2V_SOFTMAX) return w2v_softmax_epoch(plan, ids, n_ids, progress);
     run.n_shards = w2v_shard_count(n_ids);
     run.n_threads = plan->n_threads < run.n_shards ? plan->n_threads : (int32_t)run.n_shards;
     omp_init_lock(&run.lock);

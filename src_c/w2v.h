@@ -131,18 +131,31 @@ void w2v_tree_free(w2v_tree *tree);
 /* ---- training (train.c) ---- */
 
 typedef enum { W2V_SKIP_GRAM, W2V_CBOW } w2v_model;
-typedef enum { W2V_NEGATIVE_SAMPLING, W2V_HIERARCHICAL_SOFTMAX } w2v_loss;
+typedef enum {
+    W2V_NEGATIVE_SAMPLING,
+    W2V_HIERARCHICAL_SOFTMAX,
+    W2V_NCE,
+    W2V_SAMPLED_SOFTMAX,
+    W2V_BLACKOUT,
+    W2V_SOFTMAX
+} w2v_loss;
+
+/* ?gemm of a Fortran BLAS, in the library's precision (see blas.h). */
+typedef void (*w2v_gemm)(char *trans_a, char *trans_b, int *m, int *n, int *k, w2v_real *alpha, w2v_real *a, int *lda,
+                         w2v_real *b, int *ldb, w2v_real *beta, w2v_real *c, int *ldc);
 
 /* Everything that one epoch needs to know; read-only while it runs, but for the matrices. */
 typedef struct {
     w2v_model model;
     w2v_loss loss;
     int64_t n_words;
+    int64_t dim;              /* D */
+    int32_t has_bias;         /* number D of each row of out_vecs is the word's bias; the batch losses can have one */
     int64_t stride;           /* numbers from one row to the next, a multiple of W2V_ROW_ALIGN */
     w2v_real *in_vecs;        /* INOUT [V, stride], 64-byte aligned */
     w2v_real *out_vecs;       /* INOUT [V, stride], or [V-1, stride] node vectors for hierarchical softmax */
     const uint32_t *keep_prob; /* [V] a token is kept when a 32-bit draw is <= this; NULL keeps all */
-    const w2v_alias *noise;   /* [V], negative sampling only */
+    const w2v_alias *noise;   /* [V], but for the losses that draw no noise words */
     const w2v_tree *tree;     /* hierarchical softmax only */
     int32_t window;           /* W >= 1 */
     int32_t n_noise;          /* noise words drawn, >= 0 */
@@ -151,6 +164,8 @@ typedef struct {
     int32_t shrink_windows;   /* draw 1..W per centre, as word2vec does, instead of W */
     int32_t noise_centers;    /* centres that share a draw of noise words; 0: each pair has its own. 1 for trees */
     int32_t tile_inputs;      /* most inputs of one tile; more are worked off in turn */
+    int32_t batch_size;       /* B: inputs that are scored together, for the losses from W2V_NCE on */
+    w2v_gemm gemm;            /* for the same losses */
     double hidden_scale;      /* CBOW's hidden vector: 0 for the mean of the context rows, 1 for their sum */
     double context_scale;     /* what a context row gets of the hidden vector's step: 0 for 1 / C, else this factor */
     double lr_start, lr_end;  /* learning rate at the first and after the last token of this epoch */

@@ -21,9 +21,11 @@ from scipy.stats import spearmanr
 import fastw2v
 from fastw2v import KeyedVectors, Word2Vec, cli, cli_options, planted
 from fastw2v.cli import main
+from fastw2v.losses import LOSSES
 
 WORDS = ["paris", "france", "rome", "italy", "été", "oxen", "zebra"]
-FAST = ["--size", "8", "--epochs", "1", "--min-count", "2", "--threads", "1", "--negative", "2"]
+WITHOUT_NOISE = ["--size", "8", "--epochs", "1", "--min-count", "2", "--threads", "1"]
+FAST = [*WITHOUT_NOISE, "--negative", "2"]
 
 
 @pytest.fixture
@@ -373,7 +375,7 @@ def test_letters_that_the_terminal_lacks_are_escaped_and_do_not_fail(raw_file, r
         (["demo", "-o", "demo.pkl"], 2, r"demo\.pkl.*\.safetensors"),
         (["demo", "-o", "missing/demo.bin"], 1, "cannot write there"),
         (["demo", "--size", "-3"], 2, "--size must be"),
-        (["demo", "--loss", "softmax"], 2, "--loss.*'softmax'"),
+        (["demo", "--loss", "softmaxx"], 2, "--loss.*'softmaxx'"),
         ([], 2, "COMMAND"),
         (["fly"], 2, "'fly'"),
     ],
@@ -545,3 +547,36 @@ def test_sizes_are_powers_of_1024():
 def test_every_command_of_the_parser_can_be_run():
     actions = cli_options.make_parser()._subparsers._group_actions
     assert set(actions[0].choices) == set(cli._COMMANDS)
+
+
+@pytest.mark.parametrize("loss", ["nce", "sampled_softmax", "blackout", "softmax"])
+def test_the_losses_that_learn_in_batches_can_be_chosen(corpus, tmp_path, capsys, loss):
+    output = tmp_path / "out.safetensors"
+    noise = [] if loss == "softmax" else ["--negative", "5"]
+    options = [*WITHOUT_NOISE, *noise, "--batch-size", "32", "--loss", loss, "--json"]
+    assert main(["train", corpus, "-o", str(output), *options]) == 0
+    settings = json.loads(capsys.readouterr().out)["settings"]
+    assert (settings["loss"], settings["batch_size"]) == (loss, 32)
+    assert settings["alpha"] == LOSSES[loss].alpha
+    assert Word2Vec.load(output).loss == loss
+
+
+@pytest.mark.parametrize(("which", "size"), [("in", 8), ("out", 8), ("sum", 8), ("concat", 16)])
+@pytest.mark.parametrize("ending", ["bin", "safetensors"])
+def test_which_vectors_are_saved_can_be_chosen(corpus, tmp_path, which, size, ending):
+    output = tmp_path / f"out.{ending}"
+    options = [*WITHOUT_NOISE, "--size", "8", "--vectors", which, "--quiet"]
+    assert main(["train", corpus, "-o", str(output), *options]) == 0
+    wv = (
+        KeyedVectors.load_word2vec_format(output, binary=True)
+        if ending == "bin"
+        else KeyedVectors.load(output)
+    )
+    assert wv.vector_size == size
+
+
+def test_output_vectors_of_a_tree_are_refused_before_training(corpus, tmp_path, capsys):
+    output = tmp_path / "out.bin"
+    assert main(["train", corpus, "-o", str(output), *WITHOUT_NOISE, "--loss", "hs", "--vectors", "out"]) == 2
+    assert "--vectors 'out': the output vectors of hierarchical softmax" in capsys.readouterr().err
+    assert not output.exists()

@@ -190,6 +190,10 @@ PLANTED_MODES = [
     ("cbow ns, sum", {"sg": 0, "negative": 8, "epochs": 16, "cbow_mean": 0}, 0.4),
     ("cbow ns, exact", {"sg": 0, "negative": 8, "cbow_update": "exact", "alpha": 0.15}, 0.33),
     ("cbow hs", {"sg": 0, "hs": 1}, 0.55),
+    ("sg nce", {"sg": 1, "loss": "nce", "negative": 32, "batch_size": 32}, 0.72),
+    ("sg sampled softmax", {"sg": 1, "loss": "sampled_softmax", "negative": 64, "batch_size": 32}, 0.8),
+    ("sg blackout", {"sg": 1, "loss": "blackout", "negative": 64, "batch_size": 32}, 0.84),
+    ("cbow nce", {"sg": 0, "loss": "nce", "negative": 32, "batch_size": 32}, 0.33),
 ]
 
 

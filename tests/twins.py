@@ -29,7 +29,7 @@ def make_settings(**changes: Any) -> Settings:
         "workers": 1, "min_count": 1, "max_final_vocab": None, "sample": 0, "shrink_windows": True,
         "share_noise": True,
         "sg": 1, "hs": 0, "loss": None, "negative": DEFAULT_NEGATIVE, "ns_exponent": 0.75,
-        "cbow_mean": 1, "cbow_update": "word2vec",
+        "cbow_mean": 1, "cbow_update": "word2vec", "batch_size": None, "nce_z": None,
     }  # fmt: skip
     assert changes.keys() <= defaults.keys()
     return Settings.from_arguments({**defaults, **changes})

@@ -76,11 +76,11 @@ static void tile_compare(const w2v_kernels *kernels, int64_t n, double size, dou
         scratch = malloc(sizeof(float) * W2V_TILE_SCRATCH(MAX_INPUTS, MAX_TARGETS));
         if (!scratch) exit(3);
     }
-    float signs[MAX_TARGETS + W2V_TILE_SLACK] = {0}, weights[MAX_TARGETS + W2V_TILE_SLACK] = {0};
+    float weights[MAX_INPUTS][MAX_TARGETS + W2V_TILE_SLACK] = {{0}}, *weight_rows[MAX_INPUTS];
     const int B = 1 + (int)(uniform() * MAX_INPUTS), T = 1 + (int)(uniform() * MAX_TARGETS);
-    for (int t = 0; t < T; t++) {
-        signs[t] = uniform() < 0.5 ? -1.0f : 1.0f;
-        weights[t] = (float)(0.25 + uniform());
+    for (int i = 0; i < B; i++) {
+        weight_rows[i] = weights[i];
+        for (int t = 0; t < T; t++) weights[i][t] = (float)((uniform() < 0.5 ? -1 : 1) * (0.25 + uniform()));
     }
     matrix_fill(&x, n, size), matrix_fill(&y_start, n, size), matrix_fill(&steps_start, n, size);
     const w2v_tile tile = {
@@ -89,8 +89,7 @@ static void tile_compare(const w2v_kernels *kernels, int64_t n, double size, dou
         .inputs = x.rows,
         .input_steps = x_steps.rows,
         .targets = y.rows,
-        .signs = signs,
-        .weights = weights,
+        .weights = weight_rows,
         .fetch = uniform() < 0.5 ? NULL : y_start.rows,
         .scratch = scratch,
     };
@@ -128,18 +127,53 @@ static void rows_compare(const w2v_kernels *kernels, int64_t n, double *worst_su
     keep_worst(worst_add, matrix_error(&rows, &expected, n, MAX_INPUTS));
 }
 
+/* Rows of scores: relative to the largest number of the row. */
+static void scores_compare(const w2v_kernels *kernels, int64_t n, double *worst) {
+    const w2v_kernels *scalar = w2v_kernels_find("scalar");
+    float scores[MAX_LENGTH], got[MAX_LENGTH], expected[MAX_LENGTH];
+    double a, b, odds_a, odds_b, sum = 0;
+    for (int64_t k = 0; k < n; k++) scores[k] = (float)(20 * (2 * uniform() - 1));
+    const float most = scalar->row_max(scores, n);
+    keep_worst(worst, fabs((double)most - kernels->row_max(scores, n)));
+#define COMPARE(call)                                                                                        \
+    memcpy(got, scores, sizeof got), memcpy(expected, scores, sizeof expected);                              \
+    {                                                                                                        \
+        const w2v_kernels *with = scalar;                                                                    \
+        float *row = expected;                                                                               \
+        double *odds = &odds_b;                                                                              \
+        b = call, with = kernels, row = got, odds = &odds_a, a = call;                                       \
+        (void)odds;                                                                                          \
+    }                                                                                                        \
+    keep_worst(worst, fabs(a - b) / (1 + fabs(b)));                                                          \
+    for (int64_t k = 0; k < n; k++) keep_worst(worst, fabs((double)got[k] - expected[k]) / (1 + fabs(expected[k])));
+    COMPARE((double)with->exp_row(row, n, most))
+    COMPARE(with->logistic_row(row, n))
+    COMPARE((with->scale_row(row, n, 0.3f), 0.0))
+    for (int64_t k = 0; k < n; k++) sum += scores[k] = (float)exp(scores[k]);
+    for (int64_t k = 0; k < n; k++) scores[k] = (float)(0.9 * scores[k] / sum);
+    COMPARE(with->blackout_row(row, n, odds))
+    keep_worst(worst, fabs(odds_a - odds_b) / (1 + fabs(odds_b)));
+#undef COMPARE
+    static matrix rows;
+    if (!rows.data) rows = matrix_new(2);
+    matrix_fill(&rows, n, 1);
+    keep_worst(worst, fabs((double)scalar->dot(rows.rows[0], rows.rows[1], n) - kernels->dot(rows.rows[0], rows.rows[1], n)) / 20);
+}
+
 static int isa_passes(const char *isa) {
     /* Sizes of numbers: as at the start of training, as at its end, and scores far beyond the limit of the guard. */
     static const double SIZES[] = {0.01, 0.5, 3.0};
-    double tile[3] = {0}, sum = 0, add = 0;
+    double tile[3] = {0}, sum = 0, add = 0, scores = 0;
     for (int64_t n = W2V_ROW_ALIGN; n <= MAX_LENGTH; n += W2V_ROW_ALIGN)
         for (int trial = 0; trial < 8; trial++) {
             for (int k = 0; k < 3; k++) tile_compare(w2v_kernels_find(isa), n, SIZES[k], &tile[k]);
             rows_compare(w2v_kernels_find(isa), n, &sum, &add);
+            scores_compare(w2v_kernels_find(isa), n, &scores);
         }
-    const int passed = tile[0] <= BOUND && tile[1] <= BOUND && tile[2] <= BOUND && sum <= BOUND && add <= BOUND;
-    printf("%-7s %s  largest error: tile %.1e %.1e %.1e, rows_sum %.1e, rows_add %.1e\n", isa, passed ? "ok  " : "FAIL",
-           tile[0], tile[1], tile[2], sum, add);
+    const int passed = tile[0] <= BOUND && tile[1] <= BOUND && tile[2] <= BOUND && sum <= BOUND && add <= BOUND &&
+                       scores <= BOUND;
+    printf("%-7s %s  largest error: tile %.1e %.1e %.1e, rows_sum %.1e, rows_add %.1e, scores %.1e\n", isa,
+           passed ? "ok  " : "FAIL", tile[0], tile[1], tile[2], sum, add, scores);
     return passed;
 }
 

@@ -1,0 +1,92 @@
+/* batch.c: see batch.h. */
+#include "batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "buffer.h"
+
+w2v_status w2v_batch_init(w2v_batch *batch, const w2v_plan *plan) {
+    const size_t reach = 2 * (size_t)plan->window, capacity = (size_t)plan->batch_size + reach;
+    const size_t n_bytes = capacity * (size_t)plan->stride * sizeof(w2v_real);
+    *batch = (w2v_batch){.plan = plan, .kernels = w2v_kernels_get(), .capacity = (int32_t)capacity};
+    batch->targets = malloc(capacity * sizeof *batch->targets);
+    batch->starts = calloc(capacity + 1, sizeof *batch->starts);
+    batch->contexts = malloc(capacity * (plan->model == W2V_CBOW ? reach : 1) * sizeof *batch->contexts);
+    batch->inputs = aligned_new(n_bytes);
+    batch->steps = aligned_new(n_bytes);
+    batch->rows = malloc(reach * sizeof *batch->rows);
+    batch->weights = malloc(capacity * sizeof *batch->weights);
+    batch->n_alike = calloc((size_t)plan->n_words, sizeof *batch->n_alike);
+    if (!batch->targets || !batch->starts || !batch->contexts || !batch->inputs || !batch->steps || !batch->rows ||
+        !batch->weights || !batch->n_alike) {
+        w2v_batch_free(batch);
+        return W2V_ERR_MEMORY;
+    }
+    memset(batch->inputs, 0, n_bytes);
+    memset(batch->steps, 0, n_bytes);
+    return W2V_OK;
+}
+
+void w2v_batch_free(w2v_batch *batch) {
+    free(batch->targets);
+    free(batch->starts);
+    free(batch->contexts);
+    aligned_free(batch->inputs);
+    aligned_free(batch->steps);
+    free(batch->rows);
+    free(batch->weights);
+    free(batch->n_alike);
+    memset(batch, 0, sizeof *batch);
+}
+
+int w2v_batch_add(w2v_batch *batch, const w2v_window *window, w2v_real lr) {
+    const int32_t together = batch->plan->model == W2V_CBOW ? INT32_MAX : 1; /* contexts that make one input */
+    int32_t n_waiting = 0, end = batch->starts[batch->n_inputs];
+    batch->lr = lr;
+    for (int64_t p = window->low; p < window->high; p++) {
+        if (p == window->pos) continue;
+        if (n_waiting++ == 0) batch->targets[batch->n_inputs++] = window->tokens[window->pos];
+        batch->contexts[end++] = window->tokens[p];
+        batch->starts[batch->n_inputs] = end;
+        if (n_waiting == together) n_waiting = 0;
+    }
+    return batch->n_inputs >= batch->plan->batch_size;
+}
+
+/* The rows of in_vecs that input i is made of; returns how many. */
+static int32_t find_rows(w2v_batch *batch, int32_t i) {
+    const int32_t n = batch->starts[i + 1] - batch->starts[i];
+    for (int32_t c = 0; c < n; c++)
+        batch->rows[c] = batch->plan->in_vecs + batch->contexts[batch->starts[i] + c] * batch->plan->stride;
+    return n;
+}
+
+void w2v_batch_gather(w2v_batch *batch) {
+    const w2v_plan *plan = batch->plan;
+    for (int32_t i = 0; i < batch->n_inputs; i++) {
+        const int32_t n = find_rows(batch, i);
+        const double scale = plan->model == W2V_SKIP_GRAM ? 1 : plan->hidden_scale > 0 ? plan->hidden_scale : 1.0 / n;
+        w2v_real *input = batch->inputs + i * plan->stride;
+        batch->kernels->rows_sum(batch->rows, n, plan->stride, (w2v_real)scale, input);
+        if (plan->has_bias) input[plan->dim] = 1;
+        batch->n_alike[batch->targets[i]]++;
+    }
+    for (int32_t i = 0; i < batch->n_inputs; i++) {
+        const int32_t n = batch->n_alike[batch->targets[i]];
+        batch->weights[i] = n > W2V_MOST_ALIKE ? (w2v_real)W2V_MOST_ALIKE / (w2v_real)n : 1;
+    }
+    for (int32_t i = 0; i < batch->n_inputs; i++) batch->n_alike[batch->targets[i]] = 0;
+}
+
+void w2v_batch_scatter(w2v_batch *batch) {
+    const w2v_plan *plan = batch->plan;
+    for (int32_t i = 0; i < batch->n_inputs; i++) {
+        const int32_t n = find_rows(batch, i);
+        const double scale = plan->model == W2V_SKIP_GRAM ? 1 : plan->context_scale > 0 ? plan->context_scale : 1.0 / n;
+        w2v_real *step = batch->steps + i * plan->stride;
+        if (plan->has_bias) step[plan->dim] = 0; /* the 1 that goes with a bias is not a number to learn */
+        batch->kernels->rows_add(batch->rows, n, plan->stride, (w2v_real)scale, step);
+    }
+    batch->n_inputs = 0;
+}

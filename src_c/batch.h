@@ -1,0 +1,41 @@
+/* batch.h: a mini-batch of inputs, each with the word that it should predict.
+ *
+ * Skip-gram makes an input of each context word, CBOW of each window. The inputs are copied together before the batch
+ * is scored, and what they learnt is added to the rows they came from afterwards. How they are scored is the
+ * business of sampled.c and softmax.c. */
+#ifndef W2V_BATCH_H
+#define W2V_BATCH_H
+
+#include "kernels.h"
+#include "walk.h"
+
+enum { W2V_MOST_ALIKE = 8 };
+
+typedef struct {
+    const w2v_plan *plan;
+    const w2v_kernels *kernels;
+    w2v_real lr;
+    int32_t n_inputs;   /* so far: B when full, or up to 2W - 1 more, since windows stay together */
+    int32_t capacity;
+    int32_t *targets;   /* [capacity] ids */
+    int32_t *starts;    /* [capacity + 1] into the next */
+    int32_t *contexts;  /* ids of the words whose vectors make an input */
+    w2v_real *inputs;   /* [capacity, stride] */
+    w2v_real *steps;    /* [capacity, stride] what they learn */
+    w2v_real *weights;  /* [capacity] what their gradients count, at most 1 (see w2v_batch_gather) */
+    int32_t *n_alike;   /* [V] scratch, zero between uses */
+    w2v_real **rows;    /* [2W] */
+} w2v_batch;
+
+w2v_status w2v_batch_init(w2v_batch *batch, const w2v_plan *plan);
+void w2v_batch_free(w2v_batch *batch);
+/* Add the predictions of a window; returns whether the batch is full. */
+int w2v_batch_add(w2v_batch *batch, const w2v_window *window, w2v_real lr);
+/* Fill `inputs`; their bias column, if there is one, is 1. And `weights`: a target that occurs more than
+ * W2V_MOST_ALIKE times counts as often as that. In ordinary text none does; in a line that repeats a word, the sum of
+ * all steps from the same old rows would overshoot, the next batch more so, and training would diverge. */
+void w2v_batch_gather(w2v_batch *batch);
+/* Add `steps` to the rows that the inputs were made of, and empty the batch. */
+void w2v_batch_scatter(w2v_batch *batch);
+
+#endif

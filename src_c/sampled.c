@@ -1,0 +1,161 @@
+/* sampled.c: see sampled.h.
+ *
+ * Scores here are s' = s - log(k q(w)), s being the model's and q the noise distribution, k its draws: the biases
+ * absorb the difference, which is constant for a word, and all three losses are functions of s' alone. Whoever
+ * predicts adds log q(w) back. With t the target, n the noise words, p' the softmax of s' over both:
+ *
+ *   NCE (Gutmann & Hyvarinen, JMLR 2012)     L = -log sigma(s'_t) - sum_n log sigma(-s'_n)
+ *   sampled softmax (Bengio & Senecal, 2008) L = -log p'_t
+ *   BlackOut (Ji et al., ICLR 2016)          L = -log p'_t - sum_n log(1 - p'_n)
+ *
+ * A noise word that is the target does not count, but for NCE: that one's noise may be any word. */
+#include "sampled.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "blas.h"
+#include "buffer.h"
+#include "sampler.h"
+
+#define OUT_OF_SIGHT ((w2v_real)-1e30) /* a score whose exponential is nothing */
+
+w2v_status w2v_sampled_init(w2v_sampled *sampled, const w2v_plan *plan) {
+    memset(sampled, 0, sizeof *sampled);
+    if (w2v_batch_init(&sampled->batch, plan) != W2V_OK) return W2V_ERR_MEMORY;
+    sampled->room = (plan->n_noise + W2V_ROW_ALIGN - 1) / W2V_ROW_ALIGN * W2V_ROW_ALIGN;
+    const size_t capacity = (size_t)sampled->batch.capacity, room = (size_t)sampled->room;
+    const size_t n_bytes = room * (size_t)plan->stride * sizeof(w2v_real);
+    sampled->noise = malloc(room * sizeof *sampled->noise);
+    sampled->noise_rows = aligned_new(n_bytes);
+    sampled->noise_steps = aligned_new(n_bytes);
+    sampled->scores = aligned_new(capacity * room * sizeof(w2v_real));
+    sampled->target_grads = malloc(capacity * sizeof(w2v_real));
+    if (!sampled->noise || !sampled->noise_rows || !sampled->noise_steps || !sampled->scores ||
+        !sampled->target_grads) {
+        w2v_sampled_free(sampled);
+        return W2V_ERR_MEMORY;
+    }
+    memset(sampled->noise_steps, 0, n_bytes);
+    return W2V_OK;
+}
+
+void w2v_sampled_free(w2v_sampled *sampled) {
+    w2v_batch_free(&sampled->batch);
+    free(sampled->noise);
+    aligned_free(sampled->noise_rows);
+    aligned_free(sampled->noise_steps);
+    aligned_free(sampled->scores);
+    free(sampled->target_grads);
+    memset(sampled, 0, sizeof *sampled);
+}
+
+void w2v_sampled_start(w2v_sampled *sampled, int64_t shard) {
+    const w2v_plan *plan = sampled->batch.plan;
+    sampled->rng = rng_stream(plan->seed, plan->epoch, ~(uint64_t)shard);
+}
+
+static w2v_real *out_row(const w2v_plan *plan, int32_t id) { return plan->out_vecs + id * plan->stride; }
+
+static void draw_noise(w2v_sampled *sampled) {
+    const w2v_batch *batch = &sampled->batch;
+    const w2v_plan *plan = batch->plan;
+    for (int32_t k = 0; k < plan->n_noise; k++) {
+        w2v_real *copy = sampled->noise_rows + k * plan->stride;
+        sampled->noise[k] = alias_draw(plan->noise, (uint32_t)plan->n_words, &sampled->rng);
+        w2v_real *row = out_row(plan, sampled->noise[k]);
+        batch->kernels->rows_sum(&row, 1, plan->stride, 1, copy);
+    }
+}
+
+/* Each of these turns the scores of one input's noise words into the gradients of its loss, which it returns, and
+ * the target's score into the target's gradient. */
+
+static double nce_row(const w2v_kernels *kernels, w2v_real *scores, int32_t n, w2v_real *target) {
+    const double t = (double)*target, size = fabs(t), e = exp(-size);
+    const double guard = size > W2V_SCORE_LIMIT ? W2V_SCORE_LIMIT / size : 1; /* as in kernels_body.h */
+    *target = (w2v_real)(guard * (t > 0 ? -e / (1 + e) : -1 / (1 + e)));
+    return kernels->logistic_row(scores, n) + log1p(e) + (t < 0 ? -t : 0);
+}
+
+/* Scores become p'; returns -log p'_t and says what 1 - p'_t is. */
+static double softmax_row(const w2v_kernels *kernels, w2v_real *scores, int32_t n, w2v_real target, double *rest) {
+    w2v_real most = kernels->row_max(scores, n);
+    if (target > most) most = target;
+    const double sum = (double)kernels->exp_row(scores, n, most), own = exp((double)(target - most)), all = sum + own;
+    kernels->scale_row(scores, n, (w2v_real)(1 / all));
+    *rest = sum / all;
+    return log(all) - (double)(target - most);
+}
+
+static double sampled_softmax_row(const w2v_kernels *kernels, w2v_real *scores, int32_t n, w2v_real *target) {
+    double rest;
+    const double loss = softmax_row(kernels, scores, n, *target, &rest);
+    *target = (w2v_real)-rest;
+    return loss;
+}
+
+/* With a = sum_n p'_n / (1 - p'_n): dL/ds'_t = p'_t (1 - a) - 1 and dL/ds'_n = p'_n (1 - a) + p'_n / (1 - p'_n). */
+static double blackout_row(const w2v_kernels *kernels, w2v_real *scores, int32_t n, w2v_real *target) {
+    double rest, odds;
+    double loss = softmax_row(kernels, scores, n, *target, &rest);
+    loss += kernels->blackout_row(scores, n, &odds);
+    *target = (w2v_real)((1 - rest) * (1 - odds) - 1);
+    return loss;
+}
+
+static void find_gradients(w2v_sampled *sampled) {
+    const w2v_batch *batch = &sampled->batch;
+    const w2v_plan *plan = batch->plan;
+    const w2v_kernels *kernels = batch->kernels;
+    const int32_t K = plan->n_noise, room = sampled->room;
+    for (int32_t i = 0; i < batch->n_inputs; i++) {
+        const int32_t id = batch->targets[i];
+        w2v_real *scores = sampled->scores + (int64_t)i * room, *target = sampled->target_grads + i;
+        if (plan->loss != W2V_NCE)
+            for (int32_t k = 0; k < K; k++) scores[k] = sampled->noise[k] == id ? OUT_OF_SIGHT : scores[k];
+        for (int32_t k = K; k < room; k++) scores[k] = OUT_OF_SIGHT;
+        *target = kernels->dot(batch->inputs + i * plan->stride, out_row(plan, id), plan->stride);
+        sampled->loss += plan->loss == W2V_NCE               ? nce_row(kernels, scores, room, target)
+                         : plan->loss == W2V_SAMPLED_SOFTMAX ? sampled_softmax_row(kernels, scores, room, target)
+                                                             : blackout_row(kernels, scores, room, target);
+        if (batch->weights[i] < 1) {
+            kernels->scale_row(scores, room, batch->weights[i]);
+            *target *= batch->weights[i];
+        }
+    }
+    sampled->n_predictions += batch->n_inputs;
+}
+
+/* All gradients are those of the rows as they were when the batch began. */
+void w2v_sampled_learn(w2v_sampled *sampled) {
+    w2v_batch *batch = &sampled->batch;
+    const w2v_plan *plan = batch->plan;
+    const w2v_kernels *kernels = batch->kernels;
+    const int32_t B = batch->n_inputs, K = plan->n_noise, room = sampled->room, stride = (int32_t)plan->stride;
+    const int32_t D = (int32_t)plan->dim + plan->has_bias;
+    const w2v_real lr = batch->lr;
+    if (!B) return;
+
+    w2v_batch_gather(batch);
+    draw_noise(sampled);
+    scores_product(plan->gemm, B, K, D, batch->inputs, sampled->noise_rows, stride, sampled->scores, room);
+    find_gradients(sampled);
+    input_steps_product(plan->gemm, B, K, D, -lr, sampled->scores, room, sampled->noise_rows, stride, 0, batch->steps);
+    target_steps_product(plan->gemm, B, K, D, -lr, sampled->scores, room, batch->inputs, stride, 0,
+                         sampled->noise_steps);
+    for (int32_t i = 0; i < B; i++) {
+        w2v_real *step = batch->steps + i * plan->stride;
+        kernels->rows_add(&step, 1, plan->stride, -lr * sampled->target_grads[i], out_row(plan, batch->targets[i]));
+    }
+    for (int32_t i = 0; i < B; i++) {
+        w2v_real *row = out_row(plan, batch->targets[i]);
+        kernels->rows_add(&row, 1, plan->stride, -lr * sampled->target_grads[i], batch->inputs + i * plan->stride);
+    }
+    for (int32_t k = 0; k < K; k++) {
+        w2v_real *row = out_row(plan, sampled->noise[k]);
+        kernels->rows_add(&row, 1, plan->stride, 1, sampled->noise_steps + k * plan->stride);
+    }
+    w2v_batch_scatter(batch);
+}

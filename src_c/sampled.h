@@ -1,0 +1,31 @@
+/* sampled.h: the losses that compare a target with some hundred noise words: NCE, sampled softmax, BlackOut.
+ *
+ * All inputs of a batch share the noise words, so that scores, the inputs' steps and the noise words' steps are three
+ * matrix products. A thread has a batch of its own. */
+#ifndef W2V_SAMPLED_H
+#define W2V_SAMPLED_H
+
+#include "batch.h"
+#include "rng.h"
+
+typedef struct {
+    w2v_batch batch;
+    w2v_rng rng;
+    int32_t room;            /* K rounded up to whole vectors */
+    int32_t *noise;          /* [K] ids */
+    w2v_real *noise_rows;    /* [K, stride] copies of rows of out_vecs */
+    w2v_real *noise_steps;   /* [K, stride] */
+    w2v_real *scores;        /* [capacity, room], then the gradients of the loss by them */
+    w2v_real *target_grads;  /* [capacity] */
+    double loss;             /* sums since the caller last took them */
+    int64_t n_predictions;
+} w2v_sampled;
+
+w2v_status w2v_sampled_init(w2v_sampled *sampled, const w2v_plan *plan);
+void w2v_sampled_free(w2v_sampled *sampled);
+/* Begin a shard: its noise words come from a stream of their own. */
+void w2v_sampled_start(w2v_sampled *sampled, int64_t shard);
+/* Score the batch, learn, and empty it. */
+void w2v_sampled_learn(w2v_sampled *sampled);
+
+#endif

@@ -1,0 +1,246 @@
+/* softmax.c: one epoch under the full softmax: all threads work on the same batch, each on its share of the words.
+ *
+ * A thread scores the batch against its words block by block, keeping for each input the largest score and the sum of
+ * exponentials beneath it (online log-sum-exp; Milakov & Gimelshein, 2018). When all have done so the
+ * probabilities are known, and each thread moves its words and adds up what they teach the inputs. Rows belong to
+ * one thread, so nothing races, and a run is repeated exactly by the same number of threads. Exponentials are kept
+ * between the two passes where they take at most KEPT_BYTES a thread; beyond, scores are computed again, so
+ * that memory does not grow with words x inputs. */
+#include "softmax.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "atomics.h"
+#include "batch.h"
+#include "blas.h"
+#include "buffer.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#else
+static int omp_get_thread_num(void) { return 0; }
+static int omp_get_num_threads(void) { return 1; }
+#endif
+
+enum { BLOCK_WORDS = 512, KEPT_BYTES = 1 << 26 };
+#define OUT_OF_SIGHT ((w2v_real)-1e30)
+
+typedef struct {
+    int32_t first, end, n_blocks; /* this thread's words, in blocks of BLOCK_WORDS */
+    int kept;                     /* are the exponentials of all blocks kept? */
+    w2v_real *scores;             /* [n_blocks or 1][capacity, BLOCK_WORDS] */
+    w2v_real *block_max;          /* [n_blocks][capacity] what the exponentials of a block are relative to */
+    double *sum;                  /* [capacity] of exponentials relative to ... */
+    w2v_real *max;                /* [capacity] ... the largest score */
+    w2v_real *steps;              /* [capacity, stride] what the words teach the inputs */
+} share;
+
+typedef struct {
+    const w2v_plan *plan;
+    const w2v_kernels *kernels;
+    w2v_progress *progress;
+    w2v_batch batch;
+    w2v_walk walk;
+    int64_t shard, n_shards;
+    w2v_real *target_scores; /* [capacity] */
+    w2v_real *log_sums;      /* [capacity] log sum_w exp(score) */
+    share *shares;           /* [n_shares] */
+    int32_t n_shares;
+    w2v_status status;
+} softmax_run;
+
+static w2v_status share_init(share *s, const softmax_run *run, int32_t number) {
+    const int64_t V = run->plan->n_words, n = run->n_shares, stride = run->plan->stride;
+    const size_t capacity = (size_t)run->batch.capacity, block = capacity * BLOCK_WORDS * sizeof(w2v_real);
+    const size_t step_bytes = capacity * (size_t)stride * sizeof(w2v_real);
+    s->first = (int32_t)(V * number / n);
+    s->end = (int32_t)(V * (number + 1) / n);
+    s->n_blocks = (s->end - s->first + BLOCK_WORDS - 1) / BLOCK_WORDS;
+    s->kept = (size_t)s->n_blocks * block <= KEPT_BYTES;
+    s->scores = aligned_new((s->kept ? (size_t)s->n_blocks : 1) * block + 1);
+    s->block_max = malloc(((size_t)s->n_blocks * capacity + 1) * sizeof *s->block_max);
+    s->sum = malloc(capacity * sizeof *s->sum);
+    s->max = malloc(capacity * sizeof *s->max);
+    s->steps = aligned_new(step_bytes);
+    if (!s->scores || !s->block_max || !s->sum || !s->max || !s->steps) return W2V_ERR_MEMORY;
+    memset(s->steps, 0, step_bytes);
+    return W2V_OK;
+}
+
+static void run_free(softmax_run *run) {
+    for (int32_t i = 0; run->shares && i < run->n_shares; i++) {
+        aligned_free(run->shares[i].scores);
+        free(run->shares[i].block_max);
+        free(run->shares[i].sum);
+        free(run->shares[i].max);
+        aligned_free(run->shares[i].steps);
+    }
+    free(run->shares);
+    free(run->target_scores);
+    free(run->log_sums);
+    w2v_batch_free(&run->batch);
+    w2v_walk_free(&run->walk);
+}
+
+static w2v_status run_init(softmax_run *run, const int32_t *ids, int64_t n_ids) {
+    const w2v_plan *plan = run->plan;
+    run->n_shards = w2v_shard_count(n_ids);
+    run->n_shares = plan->n_threads < plan->n_words ? plan->n_threads : (int32_t)plan->n_words;
+    if (w2v_batch_init(&run->batch, plan) != W2V_OK) return W2V_ERR_MEMORY;
+    if (w2v_walk_init(&run->walk, plan, ids, n_ids) != W2V_OK) return W2V_ERR_MEMORY;
+    run->target_scores = malloc((size_t)run->batch.capacity * sizeof(w2v_real));
+    run->log_sums = malloc((size_t)run->batch.capacity * sizeof(w2v_real));
+    run->shares = calloc((size_t)run->n_shares, sizeof *run->shares);
+    if (!run->target_scores || !run->log_sums || !run->shares) return W2V_ERR_MEMORY;
+    for (int32_t i = 0; i < run->n_shares; i++)
+        if (share_init(&run->shares[i], run, i) != W2V_OK) return W2V_ERR_MEMORY;
+    return W2V_OK;
+}
+
+/* Read on until the batch is full or the corpus ends. Returns whether there is anything to learn. */
+static int fill_batch(softmax_run *run) {
+    const w2v_plan *plan = run->plan;
+    w2v_progress *progress = run->progress;
+    w2v_window window;
+    if (flag_get(&progress->stop)) run->status = W2V_ERR_STOPPED;
+    while (run->status == W2V_OK) {
+        const double done = (double)progress->tokens_done / (double)plan->n_tokens;
+        const double lr = plan->lr_start + (plan->lr_end - plan->lr_start) * (done < 1 ? done : 1);
+        while (w2v_walk_next(&run->walk, &window))
+            if (w2v_batch_add(&run->batch, &window, (w2v_real)lr)) return 1;
+        atomic_add(&progress->tokens_done, run->walk.n_read);
+        run->walk.n_read = 0;
+        while (!w2v_walk_refill(&run->walk)) {
+            if (run->shard == run->n_shards) return run->batch.n_inputs > 0;
+            w2v_walk_start(&run->walk, run->shard++);
+        }
+    }
+    return 0;
+}
+
+/* Score one block of words; returns the block's scores [B, BLOCK_WORDS], those beyond its last word out of sight. */
+static w2v_real *score_block(softmax_run *run, share *s, int32_t block) {
+    const w2v_plan *plan = run->plan;
+    const int32_t B = run->batch.n_inputs, begin = s->first + block * BLOCK_WORDS;
+    const int32_t n = s->end - begin < BLOCK_WORDS ? s->end - begin : BLOCK_WORDS;
+    w2v_real *scores = s->scores + (s->kept ? (int64_t)block * run->batch.capacity * BLOCK_WORDS : 0);
+    scores_product(plan->gemm, B, n, (int32_t)plan->dim + plan->has_bias, run->batch.inputs,
+                   plan->out_vecs + begin * plan->stride, (int32_t)plan->stride, scores, BLOCK_WORDS);
+    for (int32_t i = 0; i < B && n < BLOCK_WORDS; i++)
+        for (int32_t t = n; t < BLOCK_WORDS; t++) scores[(int64_t)i * BLOCK_WORDS + t] = OUT_OF_SIGHT;
+    return scores;
+}
+
+/* Once asked to stop, what is left of a batch is left undone: with millions of words it would take seconds. */
+static int is_stopping(softmax_run *run) { return flag_get(&run->progress->stop); }
+
+static void sum_exponentials(softmax_run *run, share *s) {
+    const int32_t B = run->batch.n_inputs;
+    for (int32_t i = 0; i < B; i++) s->max[i] = OUT_OF_SIGHT;
+    memset(s->sum, 0, (size_t)B * sizeof *s->sum);
+    for (int32_t block = 0; block < s->n_blocks && !is_stopping(run); block++) {
+        w2v_real *scores = score_block(run, s, block);
+        for (int32_t i = 0; i < B; i++) {
+            w2v_real *row = scores + (int64_t)i * BLOCK_WORDS;
+            const int32_t target = run->batch.targets[i] - s->first - block * BLOCK_WORDS;
+            if (target >= 0 && target < BLOCK_WORDS && run->batch.targets[i] < s->end)
+                run->target_scores[i] = row[target];
+            const w2v_real most = run->kernels->row_max(row, BLOCK_WORDS);
+            if (most > s->max[i]) {
+                s->sum[i] *= exp((double)(s->max[i] - most));
+                s->max[i] = most;
+            }
+            s->block_max[(int64_t)block * run->batch.capacity + i] = s->max[i];
+            s->sum[i] += (double)run->kernels->exp_row(row, BLOCK_WORDS, s->max[i]);
+        }
+    }
+}
+
+static void combine_sums(softmax_run *run) {
+    if (is_stopping(run)) return;
+    for (int32_t i = 0; i < run->batch.n_inputs; i++) {
+        w2v_real most = OUT_OF_SIGHT;
+        double sum = 0;
+        for (int32_t n = 0; n < run->n_shares; n++)
+            if (run->shares[n].max[i] > most) most = run->shares[n].max[i];
+        for (int32_t n = 0; n < run->n_shares; n++)
+            sum += run->shares[n].sum[i] * exp((double)(run->shares[n].max[i] - most));
+        const double log_sum = (double)most + log(sum);
+        run->log_sums[i] = (w2v_real)log_sum;
+        run->progress->loss += log_sum - (double)run->target_scores[i];
+    }
+    run->progress->n_predictions += run->batch.n_inputs;
+    if (!isfinite(run->progress->loss)) run->status = W2V_ERR_DIVERGED;
+}
+
+/* The gradient of the loss by a score is the word's probability, less 1 for the target. */
+static void learn_words(softmax_run *run, share *s) {
+    const w2v_plan *plan = run->plan;
+    const w2v_batch *batch = &run->batch;
+    const int32_t B = batch->n_inputs, D = (int32_t)plan->dim + plan->has_bias, stride = (int32_t)plan->stride;
+    for (int32_t block = 0; block < s->n_blocks && !is_stopping(run); block++) {
+        const int32_t begin = s->first + block * BLOCK_WORDS;
+        const int32_t n = s->end - begin < BLOCK_WORDS ? s->end - begin : BLOCK_WORDS;
+        w2v_real *words = plan->out_vecs + begin * plan->stride;
+        w2v_real *grads = s->kept ? s->scores + (int64_t)block * batch->capacity * BLOCK_WORDS
+                                  : score_block(run, s, block);
+        for (int32_t i = 0; i < B; i++) {
+            w2v_real *row = grads + (int64_t)i * BLOCK_WORDS;
+            const int32_t target = batch->targets[i] - begin;
+            const w2v_real before = s->kept ? s->block_max[(int64_t)block * batch->capacity + i] : run->log_sums[i];
+            const double scale = (double)batch->weights[i] * exp((double)(before - run->log_sums[i]));
+            if (!s->kept) run->kernels->exp_row(row, BLOCK_WORDS, before);
+            if (s->kept || scale < 1) run->kernels->scale_row(row, BLOCK_WORDS, (w2v_real)scale);
+            if (target >= 0 && target < n) row[target] -= batch->weights[i];
+        }
+        input_steps_product(plan->gemm, B, n, D, -batch->lr, grads, BLOCK_WORDS, words, stride, block > 0, s->steps);
+        target_steps_product(plan->gemm, B, n, D, -batch->lr, grads, BLOCK_WORDS, batch->inputs, stride, 1, words);
+    }
+}
+
+static void learn_inputs(softmax_run *run) {
+    w2v_batch *batch = &run->batch;
+    if (is_stopping(run)) return;
+    const int64_t n = batch->n_inputs * run->plan->stride;
+    for (int32_t number = 0; number < run->n_shares; number++) {
+        w2v_real *steps = run->shares[number].steps;
+        if (number == 0) memcpy(batch->steps, steps, (size_t)n * sizeof *steps);
+        else run->kernels->rows_add(&batch->steps, 1, n, 1, steps);
+    }
+    w2v_batch_scatter(batch);
+}
+
+/* What each thread does; those beyond the number that OpenMP grants do not exist, so shares are dealt out in turn. */
+static void work(softmax_run *run, int *going) {
+    const int32_t first = omp_get_thread_num(), step = omp_get_num_threads();
+    for (;;) {
+        W2V_OMP("omp single")
+        {
+            *going = fill_batch(run);
+            if (*going) w2v_batch_gather(&run->batch);
+        }
+        if (!*going) break;
+        for (int32_t n = first; n < run->n_shares; n += step) sum_exponentials(run, &run->shares[n]);
+        W2V_OMP("omp barrier")
+        W2V_OMP("omp single")
+        combine_sums(run);
+        for (int32_t n = first; n < run->n_shares; n += step) learn_words(run, &run->shares[n]);
+        W2V_OMP("omp barrier")
+        W2V_OMP("omp single")
+        learn_inputs(run);
+    }
+}
+
+w2v_status w2v_softmax_epoch(const w2v_plan *plan, const int32_t *ids, int64_t n_ids, w2v_progress *progress) {
+    softmax_run run = {.plan = plan, .kernels = w2v_kernels_get(), .progress = progress};
+    int going = 0;
+    run.status = run_init(&run, ids, n_ids);
+    if (run.status == W2V_OK) {
+        W2V_OMP("omp parallel num_threads(run.n_shares)")
+        work(&run, &going);
+    }
+    run_free(&run);
+    return run.status;
+}
