@@ -1,6 +1,6 @@
 """Tests of the benchmark scripts themselves: a benchmark that misreports is worse than none.
 
-Nothing is trained here; what is tested is the arithmetic of the summaries, the corpora, and that a run which
+Next to nothing is trained here; what is tested is the arithmetic of the summaries, the corpora, and that a run which
 fails is reported and not lost.
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 
 import compare
 import harness
+import losses
 import pytest
 import rivals
 import settings
@@ -178,3 +179,15 @@ def test_the_thread_table_shows_gain_and_change_against_the_first_row() -> None:
     ]
     assert cells[1][3:6] == ["2.00", "32.00", "1.00"]
     assert cells[2][7] == "1 of 1: DivergedError: epoch 2"
+
+
+def test_all_losses_are_compared_on_a_small_text(tmp_path: Path, capsys: Any) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("the cat sat on the mat\nthe dog sat on the log\n" * 60)
+    noise = ["--losses", "ns,hs,softmax", "--no-score", "--held-out", "10", "--size", "8", "--threads", "1"]
+    assert losses.main(["--corpus", str(text), "--output", str(tmp_path / "out.jsonl"), *noise]) == 0
+    table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    assert [row.split("|")[1].strip() for row in table[2:]] == ["ns", "hs", "softmax"]
+    records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert all(1 < record["perplexity"] < 20 for record in records)
+    assert losses.main(["--corpus", str(tmp_path / "missing.txt"), *noise]) == 2

@@ -112,10 +112,11 @@ W2V_INLINE w2v_real sum_of(vec a) {
     return sums[0];
 }
 
-/* The guard of the logistic losses: where |z| exceeds W2V_SCORE_LIMIT the step is scaled by W2V_SCORE_LIMIT / |z|. Scores
- * that high do not occur in healthy training, so ordinary steps are untouched. Vectors that grow (many stale steps summed
- * into one row, as where a line repeats one rare word) have |z| ~ |x| |y|; a step of g x on y, with g ~ 1 / (|x| |y|), then
- * adds at most ~ lr W2V_SCORE_LIMIT / |y|, so that norms grow by addition, never by multiplication, and cannot run away.
+/* The guard of the logistic losses: where |z| exceeds W2V_SCORE_LIMIT the step is scaled by W2V_SCORE_LIMIT / |z|.
+ * Scores that high do not occur in healthy training, so ordinary steps are untouched. Vectors that grow (many stale
+ * steps summed into one row, as where a line repeats one rare word) have |z| ~ |x| |y|; a step of g x on y, with
+ * g ~ 1 / (|x| |y|), then adds at most ~ lr W2V_SCORE_LIMIT / |y|, so that norms grow by addition, never by
+ * multiplication, and cannot run away.
  * DIFFERS: word2vec.c and gensim skip pairs with |score| >= 6, wrong ones included; here those still learn. */
 W2V_INLINE vec v_guarded(vec step, vec z) {
     const vec size = v_abs(z), limit = v_set1(W2V_SCORE_LIMIT);

@@ -6,14 +6,9 @@
 
 #include "buffer.h"
 
-/* G. */
-static int32_t most_windows(const w2v_plan *plan) {
-    return plan->noise_centers > 1 ? plan->noise_centers : 1;
-}
-
 /* Most targets that one set can have. */
 static int64_t most_targets(const w2v_plan *plan) {
-    if (plan->loss == W2V_NEGATIVE_SAMPLING) return most_windows(plan) + (int64_t)plan->n_noise;
+    if (plan->loss == W2V_NEGATIVE_SAMPLING) return windows_together(plan) + (int64_t)plan->n_noise;
     int64_t longest = 0;
     for (int64_t w = 0; w < plan->n_words; w++) {
         int64_t length = plan->tree->offsets[w + 1] - plan->tree->offsets[w];
@@ -28,7 +23,7 @@ static int has_noise_per_pair(const w2v_plan *plan) {
 }
 
 w2v_status w2v_learner_init(w2v_learner *learner, const w2v_plan *plan) {
-    const int32_t n_windows = most_windows(plan);
+    const int32_t n_windows = windows_together(plan);
     const int64_t n_inputs = plan->model == W2V_CBOW ? n_windows : plan->tile_inputs;
     memset(learner, 0, sizeof *learner);
     learner->plan = plan;
@@ -63,7 +58,7 @@ void w2v_learner_start(w2v_learner *learner, int64_t shard) {
 }
 
 w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
-    const size_t n_windows = (size_t)most_windows(plan), n_contexts = n_windows * 2 * (size_t)plan->window;
+    const size_t n_windows = (size_t)windows_together(plan), n_contexts = n_windows * 2 * (size_t)plan->window;
     const size_t n_sets = has_noise_per_pair(plan) ? n_contexts : 1;
     const size_t n_targets = n_sets * (size_t)most_targets(plan) + W2V_TILE_SLACK;
     memset(problem, 0, sizeof *problem);
@@ -107,7 +102,7 @@ int w2v_problem_add(w2v_problem *problem, const w2v_learner *learner, const w2v_
     problem->lr = lr;
     problem->centers[problem->n_windows++] = window->tokens[window->pos];
     problem->context_starts[problem->n_windows] = problem->n_contexts = n;
-    return problem->n_windows == most_windows(plan);
+    return problem->n_windows == windows_together(plan);
 }
 
 static w2v_real *weight_of(const w2v_problem *problem, int32_t g, int64_t target) {

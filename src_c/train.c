@@ -40,7 +40,7 @@ typedef struct {
     int is_batched;
     w2v_sampled sampled; /* if so; else: */
     w2v_learner learner;
-    w2v_problem problems[PROBLEMS_AHEAD + 1]; /* a ring: the oldest is learnt while the rows of the newest are fetched */
+    w2v_problem problems[PROBLEMS_AHEAD + 1]; /* a ring: the oldest is learnt while rows of the newest are fetched */
     int64_t n_closed, n_learnt;
     int64_t tokens_since_merge;
 } worker;

@@ -22,6 +22,9 @@ typedef struct {
     int64_t entering, entered; /* tokens[entering .. entered-1] come near with this centre, of its line or not */
 } w2v_window;
 
+/* How many windows share noise words, or 1. */
+W2V_INLINE int32_t windows_together(const w2v_plan *plan) { return plan->noise_centers > 1 ? plan->noise_centers : 1; }
+
 typedef struct {
     const w2v_plan *plan;
     const int32_t *ids;

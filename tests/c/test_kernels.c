@@ -157,7 +157,8 @@ static void scores_compare(const w2v_kernels *kernels, int64_t n, double *worst)
     static matrix rows;
     if (!rows.data) rows = matrix_new(2);
     matrix_fill(&rows, n, 1);
-    keep_worst(worst, fabs((double)scalar->dot(rows.rows[0], rows.rows[1], n) - kernels->dot(rows.rows[0], rows.rows[1], n)) / 20);
+    const float product = kernels->dot(rows.rows[0], rows.rows[1], n);
+    keep_worst(worst, fabs((double)product - scalar->dot(rows.rows[0], rows.rows[1], n)) / 20);
 }
 
 static int isa_passes(const char *isa) {
