@@ -31,7 +31,7 @@ from fastw2v.losses import LOSSES
 
 VOCABULARIES = [1_000, 10_000, 80_000]
 NOISE_WORDS = [5, 20, 64, 256, 1000]
-NEVER = 1 << 62
+ALL_LINES = 1 << 62
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def train(corpus: Path, loss: str, args: argparse.Namespace, **changes: Any) -> 
         "workers": args.threads,
         "max_final_vocab": args.vocabulary,
         "seed": args.seed,
-        "progress": args.progress,
+        "progress": False,
         **changes,
     }
     return Word2Vec(corpus_file=str(corpus), **settings)
@@ -179,7 +179,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--losses", type=lambda text: text.split(","), default=list(LOSSES), help="default: all"
     )
     parser.add_argument("--model", choices=("sg", "cbow"), default="cbow")
-    parser.add_argument("--lines", type=int, default=NEVER, help="use only the first LINES lines of the text")
+    parser.add_argument(
+        "--lines", type=int, default=ALL_LINES, help="use only the first LINES lines of the text"
+    )
     parser.add_argument("--held-out", type=int, default=500, help="lines for perplexity (default 500)")
     parser.add_argument(
         "--vocabulary", type=int, default=10_000, help="most frequent words kept (default 10000)"
@@ -197,7 +199,6 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--scorer", type=Path, help="score with this script, not with fastw2v.evaluation")
     parser.add_argument("--no-score", action="store_true", help="perplexity only")
     parser.add_argument("--output", type=Path, help="append JSON lines to this file")
-    parser.add_argument("--progress", action="store_true", default=False)
     args = parser.parse_args(arguments)
     unknown = [loss for loss in args.losses if loss not in LOSSES]
     if unknown:

@@ -91,7 +91,7 @@ def resolve_loss(loss: str | None, hs: int, negative: int) -> tuple[str, int]:
     if layer.negative == 0:
         if explicit and n_noise > 0:
             raise ValueError(
-                f"{layer.title.removeprefix('full ')} draws no noise words, but negative={n_noise}: leave"
+                f"{layer.title} draws no noise words, but negative={n_noise}: leave"
                 " negative out, or choose a loss that draws some, such as loss='ns'"
             )
         return chosen, 0

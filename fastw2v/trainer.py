@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,6 @@ from fastw2v.errors import DivergedError
 from fastw2v.losses import LOSSES
 from fastw2v.progress import Progress
 from fastw2v.settings import Settings
-
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
 
 POLL_SECONDS = 0.1
 # Mean loss per prediction, for each noise word, above which numbers are finite but meaningless: the kernels' guard lets

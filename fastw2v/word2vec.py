@@ -99,14 +99,15 @@ class Word2Vec(PredictionMixin):
         softmax (Bengio & Senecal, 2008), BlackOut (Ji et al., 2016), the full softmax. All but the first two learn
         from mini-batches and have a bias for each word.
     share_noise : bool, default True
-        One draw of noise words serves the whole window (Ji, Satish, Li & Dubey, 2016: "pWord2Vec") and some later
-        ones, which is much faster. False draws them for each pair, as word2vec does.
+        One draw of noise words serves the whole window (Ji, Satish, Li & Dubey, 2016: "pWord2Vec"), four windows for
+        CBOW, and some later ones, which is much faster. False draws them for each pair, as word2vec does.
     cbow_update : {"word2vec", "exact"}, default "word2vec"
         What a context row gets of the hidden vector's step: what word2vec.c and gensim add, or the true gradient, which
         wants a larger `alpha`.
     batch_size : int, default 256 or the size of the vocabulary
         Inputs B (context words for skip-gram, windows for CBOW) that are scored together, share their noise words and
-        learn from the same, older vectors. The step is the sum of their gradients. For the losses that have batches.
+        learn from the same, older vectors. The step is the sum of their gradients, in which a target counts 8 times at
+        most. For the losses that have batches.
     nce_z : float, default 1
         NCE's normalising constant Z, which is not learnt: biases take up what it leaves.
     memory_budget : int, optional

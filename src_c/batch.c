@@ -54,7 +54,7 @@ int w2v_batch_add(w2v_batch *batch, const w2v_window *window, w2v_real lr) {
     return batch->n_inputs >= batch->plan->batch_size;
 }
 
-/* The rows of in_vecs that input i is made of; returns how many. */
+/* The rows of in_vecs that input i is made of; returns how many: 1 for skip-gram, where mean and sum are the same. */
 static int32_t find_rows(w2v_batch *batch, int32_t i) {
     const int32_t n = batch->starts[i + 1] - batch->starts[i];
     for (int32_t c = 0; c < n; c++)
@@ -62,17 +62,12 @@ static int32_t find_rows(w2v_batch *batch, int32_t i) {
     return n;
 }
 
-/* CBOW's factor of the plan, where 0 stands for the mean of n rows. */
-static w2v_real scale_of(const w2v_plan *plan, double factor, int32_t n) {
-    return plan->model == W2V_SKIP_GRAM ? 1 : (w2v_real)(factor > 0 ? factor : 1.0 / n);
-}
-
 void w2v_batch_gather(w2v_batch *batch) {
     const w2v_plan *plan = batch->plan;
     for (int32_t i = 0; i < batch->n_inputs; i++) {
         const int32_t n = find_rows(batch, i);
         w2v_real *input = batch->inputs + i * plan->stride;
-        batch->kernels->rows_sum(batch->rows, n, plan->stride, scale_of(plan, plan->hidden_scale, n), input);
+        batch->kernels->rows_sum(batch->rows, n, plan->stride, scale_of(plan->hidden_scale, n), input);
         if (plan->has_bias) input[plan->dim] = 1;
         batch->n_alike[batch->targets[i]]++;
     }
@@ -89,7 +84,7 @@ void w2v_batch_scatter(w2v_batch *batch) {
         const int32_t n = find_rows(batch, i);
         w2v_real *step = batch->steps + i * plan->stride;
         if (plan->has_bias) step[plan->dim] = 0; /* the 1 that goes with a bias is not a number to learn */
-        batch->kernels->rows_add(batch->rows, n, plan->stride, scale_of(plan, plan->context_scale, n), step);
+        batch->kernels->rows_add(batch->rows, n, plan->stride, scale_of(plan->context_scale, n), step);
     }
     batch->n_inputs = 0;
 }

@@ -11,6 +11,9 @@
 
 enum { W2V_MOST_ALIKE = 8 };
 
+/* A score whose exponential is nothing: that of a place in a row of scores where no word is. */
+#define W2V_OUT_OF_SIGHT ((w2v_real)-1e30)
+
 typedef struct {
     const w2v_plan *plan;
     const w2v_kernels *kernels;
@@ -32,8 +35,9 @@ void w2v_batch_free(w2v_batch *batch);
 /* Add the predictions of a window; returns whether the batch is full. */
 int w2v_batch_add(w2v_batch *batch, const w2v_window *window, w2v_real lr);
 /* Fill `inputs`; their bias column, if there is one, is 1. And `weights`: a target that occurs more than
- * W2V_MOST_ALIKE times counts as often as that. In ordinary text none does; in a line that repeats a word, the sum of
- * all steps from the same old rows would overshoot, the next batch more so, and training would diverge. */
+ * W2V_MOST_ALIKE times counts as often as that. Ordinary text has few (skip-gram's widest windows, words that come
+ * in clusters) and exceeds it by little; in a line that repeats a word, the sum of all steps from the same old rows
+ * would overshoot, the next batch more so, and training would diverge. */
 void w2v_batch_gather(w2v_batch *batch);
 /* Add `steps` to the rows that the inputs were made of, and empty the batch. */
 void w2v_batch_scatter(w2v_batch *batch);

@@ -195,15 +195,15 @@ static void learn_cbow(w2v_learner *learner, const w2v_problem *problem) {
     w2v_tile tile = {.n_inputs = G, .inputs = learner->hidden, .input_steps = learner->hidden_steps};
     for (int32_t g = 0; g < G; g++) {
         const int32_t n = starts[g + 1] - starts[g];
-        const double scale = plan->hidden_scale > 0 ? plan->hidden_scale : 1.0 / n;
-        kernels->rows_sum(problem->contexts + starts[g], n, plan->stride, (w2v_real)scale, learner->hidden[g]);
+        const w2v_real scale = scale_of(plan->hidden_scale, n);
+        kernels->rows_sum(problem->contexts + starts[g], n, plan->stride, scale, learner->hidden[g]);
     }
     memset(learner->hidden_steps[0], 0, (size_t)(G * plan->stride) * sizeof(w2v_real));
     learn_tile(learner, problem, 0, &tile);
     for (int32_t g = 0; g < G; g++) {
         const int32_t n = starts[g + 1] - starts[g];
-        const double scale = plan->context_scale > 0 ? plan->context_scale : 1.0 / n;
-        kernels->rows_add(problem->contexts + starts[g], n, plan->stride, (w2v_real)scale, learner->hidden_steps[g]);
+        const w2v_real scale = scale_of(plan->context_scale, n);
+        kernels->rows_add(problem->contexts + starts[g], n, plan->stride, scale, learner->hidden_steps[g]);
     }
 }
 

@@ -19,8 +19,6 @@
 #include "buffer.h"
 #include "sampler.h"
 
-#define OUT_OF_SIGHT ((w2v_real)-1e30) /* a score whose exponential is nothing */
-
 w2v_status w2v_sampled_init(w2v_sampled *sampled, const w2v_plan *plan) {
     memset(sampled, 0, sizeof *sampled);
     if (w2v_batch_init(&sampled->batch, plan) != W2V_OK) return W2V_ERR_MEMORY;
@@ -114,8 +112,8 @@ static void find_gradients(w2v_sampled *sampled) {
         const int32_t id = batch->targets[i];
         w2v_real *scores = sampled->scores + (int64_t)i * room, *target = sampled->target_grads + i;
         if (plan->loss != W2V_NCE)
-            for (int32_t k = 0; k < K; k++) scores[k] = sampled->noise[k] == id ? OUT_OF_SIGHT : scores[k];
-        for (int32_t k = K; k < room; k++) scores[k] = OUT_OF_SIGHT;
+            for (int32_t k = 0; k < K; k++) scores[k] = sampled->noise[k] == id ? W2V_OUT_OF_SIGHT : scores[k];
+        for (int32_t k = K; k < room; k++) scores[k] = W2V_OUT_OF_SIGHT;
         *target = kernels->dot(batch->inputs + i * plan->stride, out_row(plan, id), plan->stride);
         sampled->loss += plan->loss == W2V_NCE               ? nce_row(kernels, scores, room, target)
                          : plan->loss == W2V_SAMPLED_SOFTMAX ? sampled_softmax_row(kernels, scores, room, target)
@@ -134,7 +132,7 @@ void w2v_sampled_learn(w2v_sampled *sampled) {
     const w2v_plan *plan = batch->plan;
     const w2v_kernels *kernels = batch->kernels;
     const int32_t B = batch->n_inputs, K = plan->n_noise, room = sampled->room, stride = (int32_t)plan->stride;
-    const int32_t D = (int32_t)plan->dim + plan->has_bias;
+    const int32_t D = row_numbers(plan);
     const w2v_real lr = batch->lr;
     if (!B) return;
 

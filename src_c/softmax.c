@@ -25,7 +25,6 @@ static int omp_get_num_threads(void) { return 1; }
 #endif
 
 enum { BLOCK_WORDS = 512, KEPT_BYTES = 1 << 26 };
-#define OUT_OF_SIGHT ((w2v_real)-1e30)
 
 typedef struct {
     int32_t first, end, n_blocks; /* this thread's words, in blocks of BLOCK_WORDS */
@@ -101,15 +100,13 @@ static w2v_status run_init(softmax_run *run, const int32_t *ids, int64_t n_ids) 
 
 /* Read on until the batch is full or the corpus ends. Returns whether there is anything to learn. */
 static int fill_batch(softmax_run *run) {
-    const w2v_plan *plan = run->plan;
     w2v_progress *progress = run->progress;
     w2v_window window;
     if (flag_get(&progress->stop)) run->status = W2V_ERR_STOPPED;
     while (run->status == W2V_OK) {
-        const double done = (double)progress->tokens_done / (double)plan->n_tokens;
-        const double lr = plan->lr_start + (plan->lr_end - plan->lr_start) * (done < 1 ? done : 1);
+        const w2v_real lr = lr_after(run->plan, progress->tokens_done);
         while (w2v_walk_next(&run->walk, &window))
-            if (w2v_batch_add(&run->batch, &window, (w2v_real)lr)) return 1;
+            if (w2v_batch_add(&run->batch, &window, lr)) return 1;
         atomic_add(&progress->tokens_done, run->walk.n_read);
         run->walk.n_read = 0;
         while (!w2v_walk_refill(&run->walk)) {
@@ -120,16 +117,25 @@ static int fill_batch(softmax_run *run) {
     return 0;
 }
 
+static int32_t words_of_block(const share *s, int32_t block) {
+    const int32_t left = s->end - s->first - block * BLOCK_WORDS;
+    return left < BLOCK_WORDS ? left : BLOCK_WORDS;
+}
+
+/* Where the scores of a block are, [B, BLOCK_WORDS]. */
+static w2v_real *scores_of_block(const softmax_run *run, const share *s, int32_t block) {
+    return s->scores + (s->kept ? (int64_t)block * run->batch.capacity * BLOCK_WORDS : 0);
+}
+
 /* Score one block of words; returns the block's scores [B, BLOCK_WORDS], those beyond its last word out of sight. */
 static w2v_real *score_block(softmax_run *run, share *s, int32_t block) {
     const w2v_plan *plan = run->plan;
-    const int32_t B = run->batch.n_inputs, begin = s->first + block * BLOCK_WORDS;
-    const int32_t n = s->end - begin < BLOCK_WORDS ? s->end - begin : BLOCK_WORDS;
-    w2v_real *scores = s->scores + (s->kept ? (int64_t)block * run->batch.capacity * BLOCK_WORDS : 0);
-    scores_product(plan->gemm, B, n, (int32_t)plan->dim + plan->has_bias, run->batch.inputs,
-                   plan->out_vecs + begin * plan->stride, (int32_t)plan->stride, scores, BLOCK_WORDS);
+    const int32_t B = run->batch.n_inputs, begin = s->first + block * BLOCK_WORDS, n = words_of_block(s, block);
+    w2v_real *scores = scores_of_block(run, s, block);
+    scores_product(plan->gemm, B, n, row_numbers(plan), run->batch.inputs, plan->out_vecs + begin * plan->stride,
+                   (int32_t)plan->stride, scores, BLOCK_WORDS);
     for (int32_t i = 0; i < B && n < BLOCK_WORDS; i++)
-        for (int32_t t = n; t < BLOCK_WORDS; t++) scores[(int64_t)i * BLOCK_WORDS + t] = OUT_OF_SIGHT;
+        for (int32_t t = n; t < BLOCK_WORDS; t++) scores[(int64_t)i * BLOCK_WORDS + t] = W2V_OUT_OF_SIGHT;
     return scores;
 }
 
@@ -138,15 +144,14 @@ static int is_stopping(softmax_run *run) { return flag_get(&run->progress->stop)
 
 static void sum_exponentials(softmax_run *run, share *s) {
     const int32_t B = run->batch.n_inputs;
-    for (int32_t i = 0; i < B; i++) s->max[i] = OUT_OF_SIGHT;
+    for (int32_t i = 0; i < B; i++) s->max[i] = W2V_OUT_OF_SIGHT;
     memset(s->sum, 0, (size_t)B * sizeof *s->sum);
     for (int32_t block = 0; block < s->n_blocks && !is_stopping(run); block++) {
         w2v_real *scores = score_block(run, s, block);
         for (int32_t i = 0; i < B; i++) {
             w2v_real *row = scores + (int64_t)i * BLOCK_WORDS;
             const int32_t target = run->batch.targets[i] - s->first - block * BLOCK_WORDS;
-            if (target >= 0 && target < BLOCK_WORDS && run->batch.targets[i] < s->end)
-                run->target_scores[i] = row[target];
+            if (target >= 0 && target < words_of_block(s, block)) run->target_scores[i] = row[target];
             const w2v_real most = run->kernels->row_max(row, BLOCK_WORDS);
             if (most > s->max[i]) {
                 s->sum[i] *= exp((double)(s->max[i] - most));
@@ -161,7 +166,7 @@ static void sum_exponentials(softmax_run *run, share *s) {
 static void combine_sums(softmax_run *run) {
     if (is_stopping(run)) return;
     for (int32_t i = 0; i < run->batch.n_inputs; i++) {
-        w2v_real most = OUT_OF_SIGHT;
+        w2v_real most = W2V_OUT_OF_SIGHT;
         double sum = 0;
         for (int32_t n = 0; n < run->n_shares; n++)
             if (run->shares[n].max[i] > most) most = run->shares[n].max[i];
@@ -179,13 +184,11 @@ static void combine_sums(softmax_run *run) {
 static void learn_words(softmax_run *run, share *s) {
     const w2v_plan *plan = run->plan;
     const w2v_batch *batch = &run->batch;
-    const int32_t B = batch->n_inputs, D = (int32_t)plan->dim + plan->has_bias, stride = (int32_t)plan->stride;
+    const int32_t B = batch->n_inputs, D = row_numbers(plan), stride = (int32_t)plan->stride;
     for (int32_t block = 0; block < s->n_blocks && !is_stopping(run); block++) {
-        const int32_t begin = s->first + block * BLOCK_WORDS;
-        const int32_t n = s->end - begin < BLOCK_WORDS ? s->end - begin : BLOCK_WORDS;
+        const int32_t begin = s->first + block * BLOCK_WORDS, n = words_of_block(s, block);
         w2v_real *words = plan->out_vecs + begin * plan->stride;
-        w2v_real *grads = s->kept ? s->scores + (int64_t)block * batch->capacity * BLOCK_WORDS
-                                  : score_block(run, s, block);
+        w2v_real *grads = s->kept ? scores_of_block(run, s, block) : score_block(run, s, block);
         for (int32_t i = 0; i < B; i++) {
             w2v_real *row = grads + (int64_t)i * BLOCK_WORDS;
             const int32_t target = batch->targets[i] - begin;

@@ -37,8 +37,7 @@ typedef struct {
 /* Losses with few targets learn window by window, those with many batch by batch. */
 typedef struct {
     w2v_walk walk;
-    int is_batched;
-    w2v_sampled sampled; /* if so; else: */
+    w2v_sampled sampled; /* if is_batched(plan); else: */
     w2v_learner learner;
     w2v_problem problems[PROBLEMS_AHEAD + 1]; /* a ring: the oldest is learnt while rows of the newest are fetched */
     int64_t n_closed, n_learnt;
@@ -53,25 +52,22 @@ static void worker_free(worker *w) {
 }
 
 static w2v_status worker_init(worker *w, const epoch_run *run) {
-    *w = (worker){.is_batched = run->plan->loss >= W2V_NCE};
+    const int batched = is_batched(run->plan);
+    *w = (worker){0};
     w2v_status status = w2v_walk_init(&w->walk, run->plan, run->ids, run->n_ids);
-    if (status == W2V_OK && w->is_batched) status = w2v_sampled_init(&w->sampled, run->plan);
-    if (status == W2V_OK && !w->is_batched) status = w2v_learner_init(&w->learner, run->plan);
-    for (int i = 0; status == W2V_OK && !w->is_batched && i <= PROBLEMS_AHEAD; i++)
+    if (status == W2V_OK && batched) status = w2v_sampled_init(&w->sampled, run->plan);
+    if (status == W2V_OK && !batched) status = w2v_learner_init(&w->learner, run->plan);
+    for (int i = 0; status == W2V_OK && !batched && i <= PROBLEMS_AHEAD; i++)
         status = w2v_problem_init(&w->problems[i], run->plan);
     if (status != W2V_OK) worker_free(w);
     return status;
 }
 
-static double lr_now(const epoch_run *run) {
-    const double done = (double)atomic_get(&run->progress->tokens_done) / (double)run->plan->n_tokens;
-    return run->plan->lr_start + (run->plan->lr_end - run->plan->lr_start) * (done < 1 ? done : 1);
-}
-
 /* Merge hot rows and add to the sums that the caller sees. */
 static void report(epoch_run *run, worker *w) {
-    double *loss = w->is_batched ? &w->sampled.loss : &w->learner.loss;
-    int64_t *n_predictions = w->is_batched ? &w->sampled.n_predictions : &w->learner.n_predictions;
+    const int batched = is_batched(run->plan);
+    double *loss = batched ? &w->sampled.loss : &w->learner.loss;
+    int64_t *n_predictions = batched ? &w->sampled.n_predictions : &w->learner.n_predictions;
     const w2v_real share = (w2v_real)1 / (w2v_real)run->n_threads;
     omp_set_lock(&run->lock);
     w2v_rows_merge(&w->learner.in_rows, share);
@@ -104,7 +100,7 @@ static void close_newest(worker *w) {
 static void learn_ready_windows(const epoch_run *run, worker *w, w2v_real lr) {
     w2v_window window;
     while (w2v_walk_next(&w->walk, &window)) {
-        if (w->is_batched) {
+        if (is_batched(run->plan)) {
             if (!w2v_batch_add(&w->sampled.batch, &window, lr)) continue;
             w2v_sampled_learn(&w->sampled);
             if (flag_get(&run->progress->stop)) return; /* a piece of text may be seconds of work */
@@ -115,8 +111,8 @@ static void learn_ready_windows(const epoch_run *run, worker *w, w2v_real lr) {
 }
 
 /* What has been begun in a shard is finished in it. */
-static void finish(worker *w) {
-    if (w->is_batched) {
+static void finish(const epoch_run *run, worker *w) {
+    if (is_batched(run->plan)) {
         w2v_sampled_learn(&w->sampled);
         return;
     }
@@ -126,18 +122,18 @@ static void finish(worker *w) {
 
 static void learn_shard(epoch_run *run, worker *w, int64_t shard) {
     w2v_walk_start(&w->walk, shard);
-    if (w->is_batched) w2v_sampled_start(&w->sampled, shard);
+    if (is_batched(run->plan)) w2v_sampled_start(&w->sampled, shard);
     else w2v_learner_start(&w->learner, shard);
     while (w2v_walk_refill(&w->walk)) {
         if (flag_get(&run->progress->stop)) flag_set(&run->status, W2V_ERR_STOPPED);
         if (flag_get(&run->status) != W2V_OK) break;
-        learn_ready_windows(run, w, (w2v_real)lr_now(run));
+        learn_ready_windows(run, w, lr_after(run->plan, atomic_get(&run->progress->tokens_done)));
         atomic_add(&run->progress->tokens_done, w->walk.n_read);
         w->tokens_since_merge += w->walk.n_read;
         w->walk.n_read = 0;
         if (w->tokens_since_merge >= MERGE_TOKENS) report(run, w);
     }
-    finish(w);
+    finish(run, w);
 }
 
 static void work(epoch_run *run) {

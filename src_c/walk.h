@@ -11,8 +11,8 @@
 #ifndef W2V_WALK_H
 #define W2V_WALK_H
 
+#include "plan.h"
 #include "rng.h"
-#include "w2v.h"
 
 /* The kept tokens around a centre: tokens[low .. high-1] without tokens[pos] are the contexts. Valid until the next
  * refill. */
@@ -21,9 +21,6 @@ typedef struct {
     int64_t pos, low, high;
     int64_t entering, entered; /* tokens[entering .. entered-1] come near with this centre, of its line or not */
 } w2v_window;
-
-/* How many windows share noise words, or 1. */
-W2V_INLINE int32_t windows_together(const w2v_plan *plan) { return plan->noise_centers > 1 ? plan->noise_centers : 1; }
 
 typedef struct {
     const w2v_plan *plan;

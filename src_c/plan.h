@@ -1,0 +1,28 @@
+/* plan.h: what follows from a plan, said once for all who ask.
+ *
+ * Only what several files need to know; each is a line of arithmetic on w2v_plan. */
+#ifndef W2V_PLAN_H
+#define W2V_PLAN_H
+
+#include "base.h"
+#include "w2v.h"
+
+/* Does the loss learn batch by batch, or window by window? */
+W2V_INLINE int is_batched(const w2v_plan *plan) { return plan->loss >= W2V_NCE; }
+
+/* How many windows share noise words, or 1. */
+W2V_INLINE int32_t windows_together(const w2v_plan *plan) { return plan->noise_centers > 1 ? plan->noise_centers : 1; }
+
+/* The numbers of a row that count: D, and the bias if there is one. */
+W2V_INLINE int32_t row_numbers(const w2v_plan *plan) { return (int32_t)plan->dim + plan->has_bias; }
+
+/* One of CBOW's two scales for n context rows, where 0 stands for 1 / n. */
+W2V_INLINE w2v_real scale_of(double scale, int32_t n) { return (w2v_real)(scale > 0 ? scale : 1.0 / n); }
+
+/* The learning rate when so many tokens of the epoch are done. */
+W2V_INLINE w2v_real lr_after(const w2v_plan *plan, int64_t tokens_done) {
+    const double done = (double)tokens_done / (double)plan->n_tokens;
+    return (w2v_real)(plan->lr_start + (plan->lr_end - plan->lr_start) * (done < 1 ? done : 1));
+}
+
+#endif
