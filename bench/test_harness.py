@@ -9,17 +9,21 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import batch_losses
 import compare
 import harness
 import losses
+import numpy as np
 import pytest
 import rivals
 import settings
 import threads
+from scipy.special import expit, log_softmax
 
 CORPUS = harness.Corpus("c.txt", Path("c.txt"), 60, n_words=1_000, n_lines=10)
 
@@ -191,3 +195,93 @@ def test_all_losses_are_compared_on_a_small_text(tmp_path: Path, capsys: Any) ->
     records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert all(1 < record["perplexity"] < 20 for record in records)
     assert losses.main(["--corpus", str(tmp_path / "missing.txt"), *noise]) == 2
+
+
+def batch_loss(loss: str, scores: np.ndarray, targets: np.ndarray, noise: np.ndarray) -> float:
+    """The loss of a batch by its formula; scores, [B, V], are the model's, less log(k q) where there is noise."""
+    total = 0.0
+    for row, target in zip(scores, targets, strict=True):
+        if loss == "nce":
+            total -= np.log(expit(row[target])) + np.log(expit(-row[noise])).sum()
+            continue
+        others = np.delete(np.arange(len(row)), target) if loss == "softmax" else noise[noise != target]
+        log_p = log_softmax(row[[target, *others]])
+        total -= log_p[0] + (np.log1p(-np.exp(log_p[1:])).sum() if loss == "blackout" else 0)
+    return float(total)
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+@pytest.mark.parametrize("loss", batch_losses.BATCHED)
+def test_a_step_of_torch_has_the_loss_of_the_formula_and_follows_its_gradient(
+    loss: str, by_hand: bool
+) -> None:
+    steps = pytest.importorskip("torch_steps", reason="PyTorch is not installed", exc_type=ImportError)
+    rng = np.random.default_rng(1)
+    inputs, targets, noise = np.array([0, 3, 3, 5]), np.array([1, 2, 2, 6]), np.array([2, 2, 4, 6, 0])
+    start = [rng.normal(0, 0.5, shape) for shape in ((7, 3), (7, 3), (7,))]
+    offsets = rng.normal(0, 1, 7) * (loss != "softmax")
+
+    def formula(in_vecs: np.ndarray, out_vecs: np.ndarray, biases: np.ndarray) -> float:
+        return batch_loss(loss, in_vecs[inputs] @ out_vecs.T + biases - offsets, targets, noise)
+
+    lr, eps = 0.1, 1e-5
+    model = steps.TorchTrainer(loss, *start, offsets, batch_size=4, lr=lr, by_hand=by_hand)
+    batch = [steps.torch.from_numpy(ids)[None] for ids in (inputs, targets, noise)]
+    assert model.train(*batch) == pytest.approx(formula(*start), rel=1e-5)
+    for matrix, learnt in zip(start, (model.in_vecs, model.out_vecs, model.biases), strict=True):
+        expected = matrix.copy()
+        for place in np.ndindex(matrix.shape):
+            ends = []
+            for change in (eps, -2 * eps):
+                matrix[place] += change
+                ends.append(formula(*start))
+            matrix[place] += eps
+            expected[place] -= lr * (ends[0] - ends[1]) / (2 * eps)
+        np.testing.assert_allclose(learnt.detach().numpy(), expected, rtol=0, atol=1e-5)
+    model.restart()
+    np.testing.assert_allclose(model.out_vecs.detach().numpy(), start[1], rtol=1e-6)
+
+
+def test_the_pairs_of_a_batch_are_those_of_the_lines() -> None:
+    task = batch_losses.Task("softmax", batch_losses.parse(["--vocabulary", "50", "--batch", "64"]), 9)
+    contexts, centers = task.pairs()
+    assert contexts.shape == centers.shape == (9, 64)
+    first = task.lines[0].tolist()
+    assert contexts.ravel()[:9].tolist() == [*first[1:3], first[0], *first[2:4], *first[0:2], *first[3:5]]
+    assert centers.ravel()[:9].tolist() == [first[0]] * 2 + [first[1]] * 3 + [first[2]] * 4
+    assert task.ids()[:101].tolist() == [*first, batch_losses.LINE_END]
+
+
+def test_shares_and_ratios_of_steps_are_those_of_rounds() -> None:
+    record = {"vocabulary": 1000, "settings": {"batch_size": 100, "vector_size": 10}}
+    record["seconds"] = {"fastw2v": [4.0, 6.0], "torch": [8.0, 18.0], "sgemm": [1.0, 1.0]}
+    summary = batch_losses.summarise(record)
+    assert summary["ratios"] == {"torch": {"median": 2.5, "min": 2.0, "max": 3.0}}
+    assert summary["shares"]["fastw2v"] == {"median": 0.625, "min": 0.5, "max": 0.75}
+    assert summary["sgemm_gflops"] == 2e-3
+
+
+@pytest.mark.parametrize("with_torch", [False, True])
+def test_batches_are_compared_and_both_programs_have_the_same_loss(
+    with_torch: bool, tmp_path: Path, capsys: Any
+) -> None:
+    if with_torch:
+        pytest.importorskip("torch_steps", reason="PyTorch is not installed", exc_type=ImportError)
+    path = tmp_path / "out.jsonl"
+    small = ["--vocabulary", "300", "--size", "8", "--batch", "32", "--noise", "32", "--threads", "1"]
+    few = ["--rounds", "2", "--seconds", "0.02", "--output", str(path)]
+    assert batch_losses.main([*small, *few, *([] if with_torch else ["--no-torch"])]) == 0
+    table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    assert [row.split("|")[1].strip() for row in table[2:6]] == batch_losses.BATCHED
+    for record in map(json.loads, path.read_text().splitlines()):
+        assert (record["loss"] == "softmax") == bool(record["shares"])
+        assert set(record["ratios"]) == ({"torch", "torch by hand"} if with_torch else set())
+        for program in record["ratios"]:
+            assert record["losses"][program] == pytest.approx(record["losses"]["fastw2v"], rel=0.05)
+
+
+def test_without_torch_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "torch_steps", raising=False)
+    assert batch_losses.main(["--losses", "nce"]) == 2
+    assert 'pip install "fastw2v[torch]"' in capsys.readouterr().err

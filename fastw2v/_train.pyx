@@ -20,6 +20,8 @@ cdef extern from "w2v.h" nogil:
         W2V_SKIP_GRAM, W2V_CBOW
     ctypedef enum w2v_loss:
         W2V_NEGATIVE_SAMPLING, W2V_HIERARCHICAL_SOFTMAX, W2V_NCE, W2V_SAMPLED_SOFTMAX, W2V_BLACKOUT, W2V_SOFTMAX
+    ctypedef enum w2v_optimizer:
+        W2V_SGD, W2V_MOMENTUM, W2V_ADAGRAD, W2V_ADAM
     ctypedef void (*w2v_gemm)(char *, char *, int *, int *, int *, w2v_real *, w2v_real *, int *, w2v_real *, int *,
                               w2v_real *, w2v_real *, int *) noexcept nogil
     ctypedef struct w2v_alias:
@@ -35,6 +37,11 @@ cdef extern from "w2v.h" nogil:
         int64_t n_words, dim, stride
         int32_t has_bias, batch_size
         w2v_gemm gemm
+        double *nce_log_z
+        w2v_optimizer optimizer
+        double decay_1, decay_2, epsilon, clip_norm
+        w2v_real *in_states
+        w2v_real *out_states
         w2v_real *in_vecs
         w2v_real *out_vecs
         const uint32_t *keep_prob
@@ -51,6 +58,7 @@ cdef extern from "w2v.h" nogil:
         double loss
         int32_t stop
     int W2V_ROW_ALIGN
+    int64_t w2v_state_stride(w2v_optimizer optimizer, int64_t stride)
     int w2v_isa_select(const char *name)
     const char *w2v_isa_name()
     const char *w2v_isa_compiled(int rank)
@@ -112,6 +120,7 @@ _LOSSES = {
     "blackout": W2V_BLACKOUT,
     "softmax": W2V_SOFTMAX,
 }
+_OPTIMIZERS = {"sgd": W2V_SGD, "momentum": W2V_MOMENTUM, "adagrad": W2V_ADAGRAD, "adam": W2V_ADAM}
 
 
 class Diverged(ArithmeticError):
@@ -258,19 +267,30 @@ cdef w2v_gemm find_gemm() except NULL:
     return <w2v_gemm> PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
 
 
+def state_stride(str optimizer, int64_t stride):
+    """How many numbers an optimizer remembers of a row of `stride` numbers."""
+    return w2v_state_stride(_OPTIMIZERS[optimizer], stride)
+
+
 cdef class Plan:
-    """Everything that an epoch needs to know, with the arrays kept alive; the fields are w2v_plan's (src_c/w2v.h)."""
+    """Everything that an epoch needs to know, with the arrays kept alive; the fields are w2v_plan's (src_c/w2v.h).
+
+    `states` are the two arrays of the optimizer, those of in_vecs and out_vecs; `nce_log_z` is a float64 array of one
+    number, where NCE's log Z is to be learnt.
+    """
 
     cdef w2v_plan c
     cdef w2v_tree tree
     cdef object arrays
 
-    def __init__(self, *, model, loss, in_vecs, out_vecs, keep_prob=None, noise=None, tree=None, **numbers):
+    def __init__(self, *, model, loss, in_vecs, out_vecs, keep_prob=None, noise=None, tree=None, optimizer="sgd",
+                 states=None, nce_log_z=None, **numbers):
         cdef const uint32_t[::1] keep_view
         cdef const uint8_t[::1] noise_view, codes_view
         cdef const int64_t[::1] offsets_view
         cdef const int32_t[::1] nodes_view
-        self.arrays = [in_vecs, out_vecs, keep_prob, noise, tree]
+        cdef double[::1] log_z_view
+        self.arrays = [in_vecs, out_vecs, keep_prob, noise, tree, states, nce_log_z]
         self.c.model = _MODELS[model]
         self.c.loss = _LOSSES[loss]
         self.c.in_vecs = rows_pointer(in_vecs, "in_vecs")
@@ -294,13 +314,29 @@ cdef class Plan:
         if (loss in ("ns", "nce", "sampled_softmax", "blackout")) != (noise is not None) or \
                 (loss == "hs") != (tree is not None):
             raise ValueError(f"the loss {loss!r} wants other tables than these")
-        if self.c.loss >= W2V_NCE:
-            self.c.gemm = find_gemm()
+        self.c.optimizer = _OPTIMIZERS[optimizer]
+        self.c.decay_1 = numbers.pop("decay_1", 0.0)
+        self.c.decay_2 = numbers.pop("decay_2", 0.0)
+        self.c.epsilon = numbers.pop("epsilon", 0.0)
+        self.c.clip_norm = numbers.pop("clip_norm", 0.0)
+        if optimizer != "sgd":
+            shape = (self.c.n_words, w2v_state_stride(self.c.optimizer, self.c.stride))
+            if any(state.shape != shape for state in states):
+                raise ValueError(f"the optimizer's states must be of shape {shape}")
+            self.c.in_states, self.c.out_states = (rows_pointer(states[0], "in_states"),
+                                                   rows_pointer(states[1], "out_states"))
+        if nce_log_z is not None:
+            log_z_view = nce_log_z
+            self.c.nce_log_z = &log_z_view[0]
         self.c.dim = numbers.pop("dim", self.c.stride)
         self.c.has_bias = numbers.pop("has_bias", False)
         if self.c.dim + self.c.has_bias > self.c.stride:
             raise ValueError("the matrices have no column for biases")
-        self.c.batch_size = numbers.pop("batch_size", 1)
+        self.c.batch_size = numbers.pop("batch_size", 0)
+        if self.c.batch_size:
+            self.c.gemm = find_gemm()
+        elif loss in ("sampled_softmax", "blackout", "softmax"):
+            raise ValueError(f"the loss {loss!r} wants batches")
         self.c.window = numbers.pop("window")
         self.c.n_noise = numbers.pop("n_noise", 0)
         self.c.noise_weight = numbers.pop("noise_weight", 1.0)
@@ -315,6 +351,8 @@ cdef class Plan:
         self.c.n_threads = numbers.pop("n_threads", 1)
         self.c.n_hot_in = numbers.pop("n_hot_in", 0)
         self.c.n_hot_out = numbers.pop("n_hot_out", 0)
+        if (self.c.n_hot_in or self.c.n_hot_out) and (optimizer != "sgd" or self.c.clip_norm):
+            raise ValueError("hot rows are for plain gradient descent")
         if numbers:
             raise TypeError(f"unknown plan fields: {', '.join(numbers)}")
 

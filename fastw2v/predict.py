@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fastw2v import _train
 from fastw2v.corpus import Corpus, encode
 from fastw2v.settings import Settings, check_int
-from fastw2v.trainer import has_bias, score_offsets
+from fastw2v.trainer import score_offsets
 
 if TYPE_CHECKING:
     from fastw2v.keyedvectors import KeyedVectors
@@ -44,7 +44,7 @@ class OutputLayer:
             ]
             self._vectors = self._vectors[: shape[1]]
         self._offsets = score_offsets(counts, model.settings)
-        if has_bias(model.settings):
+        if model.settings.has_bias:
             self._offsets = self._offsets + model._out_vecs[:, dim]
         self.block_inputs = max(1, BLOCK_NUMBERS // len(counts))
 

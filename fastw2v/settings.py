@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 import operator
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fastw2v.losses import LOSSES
+from fastw2v.optimizers import OPTIMIZERS
 
 
 class _Default:
@@ -102,14 +104,36 @@ def resolve_loss(loss: str | None, hs: int, negative: int) -> tuple[str, int]:
     return chosen, n_noise
 
 
-def resolve_batch(loss: str, batch_size: int | None, nce_z: float | None) -> tuple[int | None, float]:
-    """Check the settings of the losses that learn from mini-batches: (batch_size, nce_z)."""
-    if batch_size is not None and not LOSSES[loss].batched:
+def resolve_batch(
+    loss: str, batch_size: int | None, nce_z: float | str | None
+) -> tuple[int | None, float | None]:
+    """Check the settings of the losses that learn from mini-batches: (batch_size, nce_z or None if it is learnt)."""
+    if batch_size is not None and LOSSES[loss].most_window_noise is None:
         raise ValueError(f"loss={loss!r} learns window by window: batch_size is for the other losses")
     if nce_z is not None and loss != "nce":
         raise ValueError(f"nce_z is for loss='nce', not for loss={loss!r}")
     size = None if batch_size is None else check_int("batch_size", batch_size, 1, 1 << 16)
+    if isinstance(nce_z, str):
+        check_choice("nce_z, unless it is a number,", nce_z, ("learn",))
+        return size, None
     return size, 1.0 if nce_z is None else check_float("nce_z", nce_z, 0.0, above=True)
+
+
+def resolve_optimizer(optimizer: str, options: Mapping[str, float] | None) -> dict[str, float]:
+    """Check the optimizer and its options; returns those that were given."""
+    known = OPTIMIZERS[check_choice("optimizer", optimizer, tuple(OPTIMIZERS))].options
+    if options is None:
+        return {}
+    if not isinstance(options, Mapping):
+        raise TypeError(f"optimizer_options must be a dictionary such as {dict(known)}, not {options!r}")
+    for name, value in options.items():
+        if name not in known:
+            names = ", ".join(map(repr, known)) or "none"
+            raise ValueError(f"{optimizer!r} has no option {name!r}; it has {names}")
+        number = check_float(f"optimizer_options[{name!r}]", value, 0.0, above=name == "epsilon")
+        if name != "epsilon" and number >= 1:
+            raise ValueError(f"optimizer_options[{name!r}] must be below 1, not {number:g}")
+    return {name: float(value) for name, value in options.items()}
 
 
 def check_which(which: str, loss: str) -> str:
@@ -146,7 +170,10 @@ class Settings:
     share_noise: bool
     epochs: int
     batch_size: int | None = None
-    nce_z: float = 1.0
+    nce_z: float | None = 1.0
+    optimizer: str = "sgd"
+    optimizer_options: dict[str, float] = field(default_factory=dict)
+    clip_norm: float | None = None
 
     @classmethod
     def from_arguments(cls, arguments: dict[str, Any]) -> Settings:
@@ -154,7 +181,10 @@ class Settings:
         given = dict(arguments)
         loss, negative = resolve_loss(given["loss"], given["hs"], given["negative"])
         batch_size, nce_z = resolve_batch(loss, given["batch_size"], given["nce_z"])
-        for name, suited in (("alpha", LOSSES[loss].alpha), ("ns_exponent", LOSSES[loss].ns_exponent)):
+        optimizer, clip_norm = given["optimizer"], given["clip_norm"]
+        options = resolve_optimizer(optimizer, given["optimizer_options"])
+        suited_alpha = OPTIMIZERS[optimizer].alpha or LOSSES[loss].alpha
+        for name, suited in (("alpha", suited_alpha), ("ns_exponent", LOSSES[loss].ns_exponent)):
             if isinstance(given[name], _Default):
                 given[name] = suited
         alpha = check_float("alpha", given["alpha"], 0.0, above=True)
@@ -185,7 +215,23 @@ class Settings:
             epochs=check_int("epochs", given["epochs"], 1),
             batch_size=batch_size,
             nce_z=nce_z,
+            optimizer=optimizer,
+            optimizer_options=options,
+            clip_norm=None if clip_norm is None else check_float("clip_norm", clip_norm, 0.0, above=True),
         )
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether each word has a bias: number D of its row of the output vectors."""
+        return LOSSES[self.loss].has_bias
+
+    @property
+    def batched(self) -> bool:
+        """Whether the model learns from mini-batches; else window by window."""
+        most = LOSSES[self.loss].most_window_noise
+        if most is None:
+            return False
+        return self.batch_size is not None or self.nce_z is None or self.negative > most
 
     def to_dict(self) -> dict[str, Any]:
         """The fields by name, ready for JSON."""

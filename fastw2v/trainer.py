@@ -10,6 +10,7 @@ import math
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from fastw2v import _train
 from fastw2v.corpus import EncodedCorpus
 from fastw2v.errors import DivergedError
-from fastw2v.losses import LOSSES
+from fastw2v.optimizers import plan_fields
 from fastw2v.progress import Progress
 from fastw2v.settings import Settings
 
@@ -30,7 +31,7 @@ LOSS_LIMIT = 200.0
 #
 # Most inputs of one tile. More in one go is faster but sums steps computed from the same, older rows; nodes near a
 # Huffman root are in every path and suffer most.
-TILE_INPUTS = {"ns": 10, "hs": 4}
+TILE_INPUTS = {"ns": 10, "nce": 10, "hs": 4}
 # How often a drawn noise word is used before the next is drawn (see src_c/sampler.h), where noise is shared.
 NOISE_REUSE = 5
 # Centres that share their noise words, and noise words drawn for each that `negative` asks for, at a weight that
@@ -48,9 +49,22 @@ MOST_HOT_ROWS = 128
 VOCABULARY_PER_HOT_ROW = 256
 
 
-def has_bias(settings: Settings) -> bool:
-    """Whether number D of each row of the output vectors is the word's bias."""
-    return LOSSES[settings.loss].batched
+@dataclass
+class Memory:
+    """What training remembers from epoch to epoch besides the vectors. Plans write to the arrays."""
+
+    states: tuple[NDArray[np.float32], NDArray[np.float32]] | None
+    """The optimizer's, for the input and the output vectors, [V, state stride] each; None for plain descent."""
+    nce_log_z: NDArray[np.float64] | None
+    """log Z of NCE, [1], where it is learnt."""
+
+
+def start_memory(n_words: int, settings: Settings, *, core: Any = _train) -> Memory:
+    """The memory of a model before its first step."""
+    row = core.aligned_zeros(1, settings.vector_size + settings.has_bias).shape[1]
+    width = core.state_stride(settings.optimizer, row)
+    states = (core.aligned_zeros(n_words, width), core.aligned_zeros(n_words, width)) if width else None
+    return Memory(states, np.zeros(1) if settings.nce_z is None else None)
 
 
 def start_vectors(n_words: int, vector_size: int, seed: int) -> NDArray[np.float32]:
@@ -68,15 +82,17 @@ def start_matrices(
     dim = settings.vector_size
     in_vecs, out_vecs = empty_matrices(len(counts), settings)
     in_vecs[:, :dim] = start_vectors(len(counts), dim, settings.seed)
-    if has_bias(settings):
+    if settings.has_bias:
         out_vecs[:, dim] = start_biases(counts, settings)
     return in_vecs, out_vecs
 
 
 def empty_matrices(n_words: int, settings: Settings) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Zero matrices of the shape that a plan wants: [V, stride] with room for biases where there are any."""
-    n_columns = settings.vector_size + has_bias(settings)
-    return _train.aligned_zeros(n_words, n_columns), _train.aligned_zeros(n_words, n_columns)
+    """Zero matrices of the shape that a plan wants: [V, stride] with room for biases, and the 1 that each meets."""
+    n_columns = settings.vector_size + settings.has_bias
+    in_vecs, out_vecs = (_train.aligned_zeros(n_words, n_columns) for _ in range(2))
+    in_vecs[:, settings.vector_size : n_columns] = 1
+    return in_vecs, out_vecs
 
 
 def score_offsets(counts: NDArray[np.int64], settings: Settings) -> NDArray[np.float64]:
@@ -90,7 +106,7 @@ def score_offsets(counts: NDArray[np.int64], settings: Settings) -> NDArray[np.f
     weights = noise_weights(counts, settings.ns_exponent)
     with np.errstate(divide="ignore"):
         offsets: NDArray[np.float64] = np.log(settings.negative * weights / weights.sum())
-    return offsets + math.log(settings.nce_z)
+    return offsets + math.log(settings.nce_z or 1.0)
 
 
 def start_biases(counts: NDArray[np.int64], settings: Settings) -> NDArray[np.float32]:
@@ -128,7 +144,7 @@ def noise_weights(counts: NDArray[np.int64], exponent: float) -> NDArray[np.floa
 def noise_fields(settings: Settings) -> dict[str, float]:
     """The fields of a plan that say how noise words are drawn and shared."""
     n_noise, centers, reuse = settings.negative, 0, 1
-    if settings.loss != "ns":
+    if settings.batched or settings.loss == "hs":
         centers = 1
     elif settings.share_noise:
         n_noise = math.ceil(settings.negative * NOISE_DRAWS[settings.model])
@@ -150,13 +166,18 @@ def make_plan(
     in_vecs: NDArray[np.float32],
     out_vecs: NDArray[np.float32],
     n_tokens: int,
+    memory: Memory | None = None,
     *,
     core: Any = _train,
 ) -> Any:
-    """The C plan for training these matrices; `core` is `_train`, or its double-precision twin in tests."""
+    """The C plan for training these matrices, with a fresh memory if there is none.
+
+    `core` is `_train`, or its double-precision twin in tests.
+    """
+    memory = memory or start_memory(len(counts), settings, core=core)
     tables: dict[str, Any] = {}
     if settings.negative:
-        if LOSSES[settings.loss].batched and settings.negative > len(counts):
+        if settings.has_bias and settings.negative > len(counts):
             raise ValueError(
                 f"negative={settings.negative} noise words are more than the vocabulary has words"
                 f" ({len(counts)}): give a smaller negative, or loss='softmax'"
@@ -167,15 +188,19 @@ def make_plan(
     # DIFFERS from the exact gradient, on purpose: word2vec.c and gensim add the hidden vector's step undivided
     # to each context row of a mean, and gensim divides it for a sum. "exact" is the other way round in both cases.
     undivided = bool(settings.cbow_mean) == (settings.cbow_update == "word2vec")
-    n_hot = min(MOST_HOT_ROWS, len(counts) // VOCABULARY_PER_HOT_ROW) if settings.workers > 1 else 0
+    is_shared = settings.workers > 1 and settings.optimizer == "sgd" and settings.clip_norm is None
+    n_hot = min(MOST_HOT_ROWS, len(counts) // VOCABULARY_PER_HOT_ROW) if is_shared else 0
     return core.Plan(
         model=settings.model,
         loss=settings.loss,
         in_vecs=in_vecs,
         out_vecs=out_vecs,
         dim=settings.vector_size,
-        has_bias=has_bias(settings),
-        batch_size=settings.batch_size or min(BATCH_SIZE, len(counts)),
+        has_bias=settings.has_bias,
+        batch_size=(settings.batch_size or min(BATCH_SIZE, len(counts))) if settings.batched else 0,
+        states=memory.states,
+        nce_log_z=memory.nce_log_z,
+        clip_norm=settings.clip_norm or 0.0,
         keep_prob=_thresholds(keep_probabilities(counts, settings.sample)),
         window=settings.window,
         shrink_windows=settings.shrink_windows,
@@ -188,6 +213,7 @@ def make_plan(
         n_hot_in=n_hot,
         n_hot_out=n_hot,
         **noise_fields(settings),
+        **plan_fields(settings.optimizer, settings.optimizer_options),
         **tables,
     )
 
@@ -248,7 +274,7 @@ def run_epochs(
 
 def _one_blas_thread(settings: Settings) -> AbstractContextManager[Any]:
     """Each of our threads calls the BLAS for itself: it must not start threads of its own meanwhile."""
-    if not LOSSES[settings.loss].batched:
+    if not settings.batched:
         return nullcontext()
     import scipy.linalg.cython_blas  # the BLAS must be loaded to be told  # noqa: F401
     from threadpoolctl import threadpool_limits

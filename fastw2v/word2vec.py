@@ -8,8 +8,9 @@ looking at vectors keyedvectors.py's.
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from fastw2v.settings import (
     check_int,
     check_which,
 )
-from fastw2v.trainer import empty_matrices, has_bias, make_plan, run_epochs, start_matrices
+from fastw2v.trainer import Memory, empty_matrices, make_plan, run_epochs, start_matrices, start_memory
 from fastw2v.vocabulary import Vocabulary
 
 Path = str | os.PathLike[str]
@@ -108,8 +109,20 @@ class Word2Vec(PredictionMixin):
         Inputs B (context words for skip-gram, windows for CBOW) that are scored together, share their noise words and
         learn from the same, older vectors. The step is the sum of their gradients, in which a target counts 8 times at
         most. For the losses that have batches.
-    nce_z : float, default 1
-        NCE's normalising constant Z, which is not learnt: biases take up what it leaves.
+    nce_z : float or "learn", default 1
+        NCE's normalising constant Z. Fixed, as Mnih & Teh (2012) have it: scores learn to be normalised; or one number
+        learnt with the rest, as Gutmann & Hyvarinen do, starting at 1 (see the attribute `nce_z`).
+    optimizer : {"sgd", "momentum", "adagrad", "adam"}, default "sgd"
+        How gradients move the vectors: stochastic gradient descent; with momentum (Polyak, 1964); Adagrad (Duchi et
+        al., JMLR 2011); Adam (Kingma & Ba, ICLR 2015). The gradient of a step is the sum over a window (four for CBOW)
+        or a batch. Rows that a step does not touch stay as they are, with what is remembered of them. The learning rate
+        falls from `alpha` to `min_alpha` for all; `alpha` defaults to 0.0025 for momentum, 0.05 for Adagrad, 0.001
+        for Adam. What is remembered takes the memory of one more model (Adam: two) and is saved with it.
+    optimizer_options : dict, optional
+        ``momentum`` (0.9); ``epsilon`` (1e-8) of Adagrad and Adam; ``beta_1`` (0.9), ``beta_2`` (0.999) of Adam.
+    clip_norm : float, optional
+        Shorten the gradient of each step to this Euclidean norm, all its rows taken together (Pascanu, Mikolov &
+        Bengio, ICML 2013). With any optimizer.
     memory_budget : int, optional
         Bytes of memory that token ids may take; beyond, they go to a memory-mapped temporary file. Default:
         half of the machine's memory.
@@ -176,7 +189,10 @@ class Word2Vec(PredictionMixin):
         share_noise: bool = True,
         cbow_update: str = "word2vec",
         batch_size: int | None = None,
-        nce_z: float | None = None,
+        nce_z: float | str | None = None,
+        optimizer: str = "sgd",
+        optimizer_options: Mapping[str, float] | None = None,
+        clip_norm: float | None = None,
         memory_budget: int | None = None,
         progress: bool | None = None,
     ) -> None:
@@ -195,6 +211,7 @@ class Word2Vec(PredictionMixin):
         )
         self._in_vecs: NDArray[np.float32]
         self._out_vecs: NDArray[np.float32]
+        self._memory: Memory
         if sentences is not None or corpus_file is not None:
             encoded = self._build(Corpus.open(sentences, corpus_file), trim_rule)
             self._train_on(encoded, self.settings.epochs, self.settings.alpha, self.settings.min_alpha)
@@ -212,6 +229,7 @@ class Word2Vec(PredictionMixin):
     ns_exponent: float = _setting("ns_exponent", "Noise is drawn in proportion to count ** ns_exponent.")
     cbow_mean: int = _setting("cbow_mean", "1 if CBOW's hidden vector is a mean, 0 if a sum.")
     shrink_windows: bool = _setting("shrink_windows", "Whether each window's reach is drawn.")
+    optimizer: str = _setting("optimizer", "How gradients move the vectors.")
     loss: str = _setting("loss", "The output layer, a name in fastw2v.losses.LOSSES.")
 
     @property
@@ -223,6 +241,15 @@ class Word2Vec(PredictionMixin):
     def hs(self) -> int:
         """1 for hierarchical softmax."""
         return int(self.settings.loss == "hs")
+
+    @property
+    def nce_z(self) -> float | None:
+        """NCE's Z, as given or as learnt so far; None for other losses."""
+        if self.loss != "nce":
+            return None
+        if self.settings.nce_z is not None:
+            return self.settings.nce_z
+        return math.exp(self._memory.nce_log_z[0]) if self._vocabulary is not None else 1.0
 
     def __repr__(self) -> str:
         s = self.settings
@@ -327,6 +354,7 @@ class Word2Vec(PredictionMixin):
         self._adopt(vocabulary, in_vecs, out_vecs)
         self._corpus = corpus, encoded
         self.corpus_count, self.corpus_total_words = encoded.n_lines, encoded.n_raw_words
+        self._memory = start_memory(len(vocabulary), self.settings)
         self.epochs_done, self.history = 0, []
         return encoded
 
@@ -364,7 +392,12 @@ class Word2Vec(PredictionMixin):
             raise ValueError("no word of the corpus is in the vocabulary: there is nothing to train on")
         assert self._vocabulary is not None
         plan = make_plan(
-            self.settings, self._vocabulary.counts, self._in_vecs, self._out_vecs, corpus.n_tokens
+            self.settings,
+            self._vocabulary.counts,
+            self._in_vecs,
+            self._out_vecs,
+            corpus.n_tokens,
+            self._memory,
         )
         before = len(self.history)
         try:
@@ -434,8 +467,12 @@ class Word2Vec(PredictionMixin):
             "counts": self._vocabulary.counts,
             **model_file.pack_words(self._vocabulary.words),
         }
-        if has_bias(self.settings):
+        if self.settings.has_bias:
             tensors["output_biases"] = self._out_vecs[:, self.vector_size]
+        if self._memory.states is not None:
+            tensors["input_states"], tensors["output_states"] = self._memory.states
+        if self._memory.nce_log_z is not None:
+            tensors["nce_log_z"] = self._memory.nce_log_z
         state = {"epochs_done": self.epochs_done, "history": self.history}
         state |= {"corpus_count": self.corpus_count, "corpus_total_words": self.corpus_total_words}
         metadata = {
@@ -476,10 +513,16 @@ class Word2Vec(PredictionMixin):
             model.epochs_done = state["epochs_done"]
             model.corpus_count, model.corpus_total_words = state["corpus_count"], state["corpus_total_words"]
             in_vecs, out_vecs = empty_matrices(len(counts), settings)
-            if has_bias(settings):
+            if settings.has_bias:
                 out_vecs[:, settings.vector_size] = tensors["output_biases"]
             in_vecs[:, : settings.vector_size], out_vecs[:, : settings.vector_size] = vectors, output
+            memory = start_memory(len(counts), settings)
+            if memory.states is not None:
+                memory.states[0][:], memory.states[1][:] = tensors["input_states"], tensors["output_states"]
+            if memory.nce_log_z is not None:
+                memory.nce_log_z[:] = tensors["nce_log_z"]
             model._adopt(Vocabulary(words, counts), in_vecs, out_vecs)
+            model._memory = memory
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path}: damaged or incomplete model file ({error})") from error
         return model

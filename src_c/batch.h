@@ -7,6 +7,7 @@
 #define W2V_BATCH_H
 
 #include "kernels.h"
+#include "optimizer.h"
 #include "walk.h"
 
 enum { W2V_MOST_ALIKE = 8 };
@@ -28,6 +29,7 @@ typedef struct {
     w2v_real *weights;  /* [capacity] what their gradients count, at most 1 (see w2v_batch_gather) */
     int32_t *n_alike;   /* [V] scratch, zero between uses */
     w2v_real **rows;    /* [2W] */
+    w2v_optimizer_run optimizer;
 } w2v_batch;
 
 w2v_status w2v_batch_init(w2v_batch *batch, const w2v_plan *plan);
@@ -39,7 +41,7 @@ int w2v_batch_add(w2v_batch *batch, const w2v_window *window, w2v_real lr);
  * in clusters) and exceeds it by little; in a line that repeats a word, the sum of all steps from the same old rows
  * would overshoot, the next batch more so, and training would diverge. */
 void w2v_batch_gather(w2v_batch *batch);
-/* Add `steps` to the rows that the inputs were made of, and empty the batch. */
+/* Add `steps` to those of the rows that the inputs were made of, and empty the batch. */
 void w2v_batch_scatter(w2v_batch *batch);
 
 #endif

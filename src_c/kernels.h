@@ -16,6 +16,7 @@ typedef struct {
     w2v_real *const *inputs;      /* IN    [B] rows [n] */
     w2v_real *const *input_steps; /* INOUT [B] rows [n] the inputs' steps are added to: the inputs themselves, or not */
     w2v_real *const *targets;     /* INOUT [T] rows [n] */
+    w2v_real *const *target_steps; /* INOUT [T] rows [n] the targets' steps are added to; NULL: the targets themselves */
     w2v_real *const *weights;     /* IN    [B] rows [T + W2V_TILE_SLACK]: how many times the pair counts, negative
                                    *       where the target was observed with the input, positive for noise */
     w2v_real *const *fetch;       /* IN    [T] rows to bring near meanwhile, any rows, or NULL */
@@ -24,6 +25,14 @@ typedef struct {
 
 enum { W2V_TILE_DISTINCT = 16, W2V_TILE_SLACK = 16 };
 #define W2V_TILE_SCRATCH(B, T) (2 * ((int64_t)(B) * (T) + 2 * W2V_TILE_SLACK))
+
+/* What an optimizer does with the gradient of a row (optimizer.h). */
+typedef struct {
+    w2v_real lr;
+    w2v_real scale;            /* the gradient counts this much, at most 1: what clipping leaves of it */
+    w2v_real decay_1, decay_2; /* of running means: momentum or Adam's first moment; Adam's second moment */
+    w2v_real epsilon;          /* added to what is divided by */
+} w2v_move;
 
 /* |score| above which a step shrinks in proportion (see v_guarded in kernels_body.h). */
 #define W2V_SCORE_LIMIT 16
@@ -48,6 +57,13 @@ typedef struct {
     double (*logistic_row)(w2v_real *scores, int64_t n);
     /* From p to p (1 - odds) + p / (1 - p), where odds = sum p / (1 - p); returns - sum log(1 - p). */
     double (*blackout_row)(w2v_real *probs, int64_t n, double *odds /* OUT */);
+
+    /* One step of an optimizer on a row [n]: `descent` [n] is minus its gradient, `state` what the optimizer
+     * remembers of the row: [n] numbers, for Adam [2n + W2V_ROW_ALIGN]; all zero before the first step. */
+
+    void (*momentum_row)(w2v_real *row, w2v_real *state, const w2v_real *descent, int64_t n, const w2v_move *move);
+    void (*adagrad_row)(w2v_real *row, w2v_real *state, const w2v_real *descent, int64_t n, const w2v_move *move);
+    void (*adam_row)(w2v_real *row, w2v_real *state, const w2v_real *descent, int64_t n, const w2v_move *move);
 } w2v_kernels;
 
 extern const w2v_kernels w2v_kernels_scalar, w2v_kernels_avx2, w2v_kernels_avx512, w2v_kernels_neon;

@@ -22,6 +22,7 @@ W2V_INLINE vec v_add(vec a, vec b) { return _mm256_add_ps(a, b); }
 W2V_INLINE vec v_sub(vec a, vec b) { return _mm256_sub_ps(a, b); }
 W2V_INLINE vec v_mul(vec a, vec b) { return _mm256_mul_ps(a, b); }
 W2V_INLINE vec v_div(vec a, vec b) { return _mm256_div_ps(a, b); }
+W2V_INLINE vec v_sqrt(vec a) { return _mm256_sqrt_ps(a); }
 W2V_INLINE vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 W2V_INLINE vec v_max(vec a, vec b) { return _mm256_max_ps(a, b); }
 W2V_INLINE vec v_abs(vec a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }

@@ -22,6 +22,7 @@ W2V_INLINE vec v_add(vec a, vec b) { return _mm512_add_ps(a, b); }
 W2V_INLINE vec v_sub(vec a, vec b) { return _mm512_sub_ps(a, b); }
 W2V_INLINE vec v_mul(vec a, vec b) { return _mm512_mul_ps(a, b); }
 W2V_INLINE vec v_div(vec a, vec b) { return _mm512_div_ps(a, b); }
+W2V_INLINE vec v_sqrt(vec a) { return _mm512_sqrt_ps(a); }
 W2V_INLINE vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 W2V_INLINE vec v_max(vec a, vec b) { return _mm512_max_ps(a, b); }
 W2V_INLINE vec v_abs(vec a) { return _mm512_abs_ps(a); }

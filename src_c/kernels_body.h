@@ -35,17 +35,20 @@ W2V_INLINE void scores_block(w2v_real *const *inputs, w2v_real *const *targets, 
 }
 
 /* Targets and inputs learn from each other: y_t += sum_i g_it x_i while step_i += sum_t g_it y_t with the y_t from
- * before. The NT old and NT new target registers stay put while the inputs stream through. Rows that will be
+ * before; `apart` says that what the targets learn goes to rows of its own. The NT old and NT new target registers stay put while the inputs stream through. Rows that will be
  * wanted next are prefetched a line at a time between the arithmetic: all at once, they would wait for each other. */
 W2V_INLINE void steps_block(const w2v_tile *tile, int32_t first_target, int64_t n, const w2v_real *g,
-                            const int32_t n_inputs, const int NT) {
+                            const int32_t n_inputs, const int NT, const int apart) {
     w2v_real *const *targets = tile->targets + first_target;
+    w2v_real *const *target_steps = apart ? tile->target_steps + first_target : targets;
     w2v_real *const *fetch = tile->fetch ? tile->fetch + first_target : targets;
     w2v_real *const *inputs = tile->inputs, *const *input_steps = tile->input_steps;
     for (int64_t d = 0; d < n; d += V_WIDTH) {
         vec y_old[V_BLOCK], y_new[V_BLOCK];
         W2V_UNROLL
         for (int t = 0; t < NT; t++) y_old[t] = y_new[t] = v_load(targets[t] + d);
+        W2V_UNROLL
+        for (int t = 0; t < NT && apart; t++) y_new[t] = v_load(target_steps[t] + d);
         W2V_UNROLL
         for (int t = 0; t < NT; t++) W2V_PREFETCH(fetch[t] + d);
         for (int32_t i = 0; i < n_inputs; i++) {
@@ -59,7 +62,7 @@ W2V_INLINE void steps_block(const w2v_tile *tile, int32_t first_target, int64_t 
             v_store(input_steps[i] + d, step);
         }
         W2V_UNROLL
-        for (int t = 0; t < NT; t++) v_store(targets[t] + d, y_new[t]);
+        for (int t = 0; t < NT; t++) v_store(target_steps[t] + d, y_new[t]);
     }
 }
 
@@ -87,8 +90,9 @@ static void scores_of_width(const w2v_tile *tile, int32_t first_target, int64_t 
 static void steps_of_width(const w2v_tile *tile, int32_t first_target, int64_t n, const w2v_real *g, int nt) {
 #define STEPS(NT)                                                                                            \
     case NT:                                                                                                 \
-        if (tile->n_inputs == 1) steps_block(tile, first_target, n, g, 1, NT);                               \
-        else steps_block(tile, first_target, n, g, tile->n_inputs, NT);                                      \
+        if (tile->target_steps) steps_block(tile, first_target, n, g, tile->n_inputs, NT, 1);                \
+        else if (tile->n_inputs == 1) steps_block(tile, first_target, n, g, 1, NT, 0);                       \
+        else steps_block(tile, first_target, n, g, tile->n_inputs, NT, 0);                                   \
         break;
     switch (nt) {
         V_FOR_EACH_WIDTH(STEPS)
@@ -259,10 +263,54 @@ static double blackout_row(w2v_real *probs, int64_t n, double *odds) {
     return -log(all);
 }
 
+/* ---- optimizers ---- */
+
+static void momentum_row(w2v_real *row, w2v_real *state, const w2v_real *descent, int64_t n, const w2v_move *move) {
+    const vec lr = v_set1(move->lr), scale = v_set1(move->scale), decay = v_set1(move->decay_1);
+    for (int64_t d = 0; d < n; d += V_WIDTH) {
+        vec velocity = v_fma(decay, v_load(state + d), v_mul(scale, v_load(descent + d)));
+        v_store(state + d, velocity);
+        v_store(row + d, v_fma(lr, velocity, v_load(row + d)));
+    }
+}
+
+static void adagrad_row(w2v_real *row, w2v_real *state, const w2v_real *descent, int64_t n, const w2v_move *move) {
+    const vec lr = v_set1(move->lr), scale = v_set1(move->scale), epsilon = v_set1(move->epsilon);
+    for (int64_t d = 0; d < n; d += V_WIDTH) {
+        vec down = v_mul(scale, v_load(descent + d));
+        vec squares = v_fma(down, down, v_load(state + d));
+        v_store(state + d, squares);
+        v_store(row + d, v_fma(lr, v_div(down, v_add(epsilon, v_sqrt(squares))), v_load(row + d)));
+    }
+}
+
+/* Behind the two moments stand the same running means of 1, which correct the moments' bias towards their start: Adam's
+ * 1 - beta^t, where t counts the steps of this row. */
+static void adam_row(w2v_real *row, w2v_real *state, const w2v_real *descent, int64_t n, const w2v_move *move) {
+    w2v_real *moment_1 = state, *moment_2 = state + n, *of_ones = state + 2 * n;
+    const w2v_real gain_1 = 1 - move->decay_1, gain_2 = 1 - move->decay_2;
+    of_ones[0] = move->decay_1 * of_ones[0] + gain_1;
+    of_ones[1] = move->decay_2 * of_ones[1] + gain_2;
+    /* The correction of the second moment, sqrt(v / c), is done on the other side: lr sqrt(c) and epsilon sqrt(c). */
+    const w2v_real root = (w2v_real)sqrt((double)of_ones[1]);
+    const vec lr = v_set1(move->lr * root / of_ones[0]), epsilon = v_set1(move->epsilon * root);
+    const vec scale = v_set1(move->scale), decay_1 = v_set1(move->decay_1), decay_2 = v_set1(move->decay_2);
+    const vec gains_1 = v_set1(gain_1), gains_2 = v_set1(gain_2);
+    for (int64_t d = 0; d < n; d += V_WIDTH) {
+        vec down = v_mul(scale, v_load(descent + d));
+        vec mean = v_fma(decay_1, v_load(moment_1 + d), v_mul(gains_1, down));
+        vec mean_of_squares = v_fma(decay_2, v_load(moment_2 + d), v_mul(gains_2, v_mul(down, down)));
+        v_store(moment_1 + d, mean);
+        v_store(moment_2 + d, mean_of_squares);
+        v_store(row + d, v_fma(lr, v_div(mean, v_add(epsilon, v_sqrt(mean_of_squares))), v_load(row + d)));
+    }
+}
+
 #define W2V_JOIN_(a, b) a##b
 #define W2V_JOIN(a, b) W2V_JOIN_(a, b)
 #define W2V_TEXT_(a) #a
 #define W2V_TEXT(a) W2V_TEXT_(a)
 
 const w2v_kernels W2V_JOIN(w2v_kernels_, V_ISA) = {W2V_TEXT(V_ISA), logistic_tile, rows_sum, rows_add, dot,
-                                                     row_max, exp_row, scale_row, logistic_row, blackout_row};
+                                                     row_max, exp_row, scale_row, logistic_row, blackout_row,
+                                                     momentum_row, adagrad_row, adam_row};

@@ -22,6 +22,7 @@ W2V_INLINE vec v_add(vec a, vec b) { return vaddq_f32(a, b); }
 W2V_INLINE vec v_sub(vec a, vec b) { return vsubq_f32(a, b); }
 W2V_INLINE vec v_mul(vec a, vec b) { return vmulq_f32(a, b); }
 W2V_INLINE vec v_div(vec a, vec b) { return vdivq_f32(a, b); }
+W2V_INLINE vec v_sqrt(vec a) { return vsqrtq_f32(a); }
 W2V_INLINE vec v_fma(vec a, vec b, vec c) { return vfmaq_f32(c, a, b); }
 W2V_INLINE vec v_max(vec a, vec b) { return vmaxq_f32(a, b); }
 W2V_INLINE vec v_abs(vec a) { return vabsq_f32(a); }

@@ -29,9 +29,11 @@ W2V_INLINE vec v_flip(vec a, vec sign) { return sign < 0 ? -a : a; }
 W2V_INLINE int v_any_above(vec a, vec limit) { return a > limit; }
 W2V_INLINE vec v_if_negative(vec z, vec then, vec otherwise) { return z >= 0 ? otherwise : then; }
 #ifdef W2V_DOUBLE
+W2V_INLINE vec v_sqrt(vec a) { return sqrt(a); }
 W2V_INLINE vec v_exp_minus(vec a) { return exp(-a); }
 W2V_INLINE vec v_log1p(vec e, vec t) { return (void)t, log1p(e); }
 #else
+W2V_INLINE vec v_sqrt(vec a) { return sqrtf(a); }
 W2V_INLINE vec v_exp_minus(vec a) { return expf(-a); }
 W2V_INLINE vec v_log1p(vec e, vec t) { return (void)t, log1pf(e); }
 #endif

@@ -8,7 +8,7 @@
 
 /* Most targets that one set can have. */
 static int64_t most_targets(const w2v_plan *plan) {
-    if (plan->loss == W2V_NEGATIVE_SAMPLING) return windows_together(plan) + (int64_t)plan->n_noise;
+    if (plan->loss != W2V_HIERARCHICAL_SOFTMAX) return windows_together(plan) + (int64_t)plan->n_noise;
     int64_t longest = 0;
     for (int64_t w = 0; w < plan->n_words; w++) {
         int64_t length = plan->tree->offsets[w + 1] - plan->tree->offsets[w];
@@ -19,23 +19,31 @@ static int64_t most_targets(const w2v_plan *plan) {
 
 /* Noise can be drawn per pair only where a window has several pairs and a loss that draws. */
 static int has_noise_per_pair(const w2v_plan *plan) {
-    return plan->model == W2V_SKIP_GRAM && plan->loss == W2V_NEGATIVE_SAMPLING && !plan->noise_centers;
+    return plan->model == W2V_SKIP_GRAM && plan->loss != W2V_HIERARCHICAL_SOFTMAX && !plan->noise_centers;
 }
 
 w2v_status w2v_learner_init(w2v_learner *learner, const w2v_plan *plan) {
     const int32_t n_windows = windows_together(plan);
     const int64_t n_inputs = plan->model == W2V_CBOW ? n_windows : plan->tile_inputs;
+    const int64_t n_contexts = n_windows * 2 * (int64_t)plan->window;
     memset(learner, 0, sizeof *learner);
     learner->plan = plan;
     learner->kernels = w2v_kernels_get();
     learner->hidden = malloc(2 * (size_t)n_windows * sizeof *learner->hidden);
     learner->hidden_rows = aligned_new(2 * (size_t)(n_windows * plan->stride) * sizeof(w2v_real));
     learner->scratch = malloc((size_t)W2V_TILE_SCRATCH(n_inputs, most_targets(plan)) * sizeof(w2v_real));
-    if (learner->hidden && learner->hidden_rows && learner->scratch &&
+    learner->input_steps = malloc((size_t)n_contexts * sizeof *learner->input_steps);
+    learner->target_steps = malloc((size_t)(most_targets(plan) + 1) * sizeof *learner->target_steps);
+    learner->hit_weights = malloc((size_t)n_inputs * sizeof *learner->hit_weights);
+    if (learner->hidden && learner->hidden_rows && learner->scratch && learner->input_steps &&
+        learner->target_steps && learner->hit_weights &&
+        w2v_optimizer_init(&learner->optimizer, plan, n_contexts, most_targets(plan)) == W2V_OK &&
         w2v_rows_init(&learner->in_rows, plan->in_vecs, plan->n_hot_in, plan->stride) == W2V_OK &&
         w2v_rows_init(&learner->out_rows, plan->out_vecs, plan->n_hot_out, plan->stride) == W2V_OK) {
         for (int32_t i = 0; i < 2 * n_windows; i++) learner->hidden[i] = learner->hidden_rows + i * plan->stride;
         learner->hidden_steps = learner->hidden + n_windows;
+        memset(learner->hit_row, 0, sizeof learner->hit_row);
+        for (int64_t i = 0; i < n_inputs; i++) learner->hit_weights[i] = learner->hit_row;
         return W2V_OK;
     }
     w2v_learner_free(learner);
@@ -46,6 +54,10 @@ void w2v_learner_free(w2v_learner *learner) {
     free(learner->hidden);
     aligned_free(learner->hidden_rows);
     free(learner->scratch);
+    free(learner->input_steps);
+    free(learner->target_steps);
+    free(learner->hit_weights);
+    w2v_optimizer_free(&learner->optimizer);
     w2v_rows_free(&learner->in_rows);
     w2v_rows_free(&learner->out_rows);
     memset(learner, 0, sizeof *learner);
@@ -70,8 +82,9 @@ w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
     problem->weights = calloc(n_windows * n_targets, sizeof *problem->weights);
     problem->weight_stride = (int64_t)n_targets;
     problem->input_weights = malloc(n_contexts * sizeof *problem->input_weights);
+    problem->hits = malloc(n_sets * n_windows * sizeof *problem->hits);
     if (!problem->centers || !problem->context_starts || !problem->contexts || !problem->set_starts ||
-        !problem->targets || !problem->weights || !problem->input_weights) {
+        !problem->targets || !problem->weights || !problem->input_weights || !problem->hits) {
         w2v_problem_free(problem);
         return W2V_ERR_MEMORY;
     }
@@ -88,6 +101,7 @@ void w2v_problem_free(w2v_problem *problem) {
     free(problem->targets);
     free(problem->weights);
     free(problem->input_weights);
+    free(problem->hits);
     memset(problem, 0, sizeof *problem);
 }
 
@@ -120,19 +134,23 @@ static int64_t find_target(w2v_problem *problem, int64_t start, int64_t *end, w2
     return (*end)++;
 }
 
-/* The centres and K noise words. As in word2vec.c, a noise word does not count for a window whose centre it is; one
- * drawn again counts twice, so that the targets a tile updates together are distinct rows. */
-static int64_t add_noise_set(w2v_problem *problem, w2v_learner *learner, int64_t start) {
+/* The centres and K noise words. A noise word that is drawn again counts twice, so that the targets a tile updates
+ * together are distinct rows. For a window whose centre it is it does not count, as in word2vec.c; with NCE, whose
+ * noise may be any word, it is a hit (see learn_hits). */
+static int64_t add_noise_set(w2v_problem *problem, w2v_learner *learner, int32_t set) {
     const w2v_plan *plan = learner->plan;
     const w2v_real weight = (w2v_real)plan->noise_weight;
+    const int64_t start = problem->set_starts[set];
+    w2v_real *hits = problem->hits + (int64_t)set * windows_together(plan);
     const int32_t G = problem->n_windows, *centers = problem->centers;
     int64_t end = start;
+    for (int32_t g = 0; g < G; g++) hits[g] = 0;
     for (int32_t g = 0; g < G; g++)
         *weight_of(problem, g, find_target(problem, start, &end, row_of(&learner->out_rows, centers[g]))) = -1;
     for (int32_t k = 0; k < plan->n_noise; k++) {
         const int32_t id = noise_next(&learner->noise);
         const int64_t at = find_target(problem, start, &end, row_of(&learner->out_rows, id));
-        for (int32_t g = 0; g < G; g++) *weight_of(problem, g, at) += id == centers[g] ? 0 : weight;
+        for (int32_t g = 0; g < G; g++) *(id == centers[g] ? &hits[g] : weight_of(problem, g, at)) += weight;
     }
     return end;
 }
@@ -153,9 +171,8 @@ void w2v_problem_close(w2v_problem *problem, w2v_learner *learner) {
     const w2v_plan *plan = learner->plan;
     problem->n_sets = has_noise_per_pair(plan) ? problem->n_contexts : 1;
     for (int32_t set = 0; set < problem->n_sets; set++)
-        problem->set_starts[set + 1] = plan->loss == W2V_NEGATIVE_SAMPLING
-                                           ? add_noise_set(problem, learner, problem->set_starts[set])
-                                           : add_path(problem, learner);
+        problem->set_starts[set + 1] = plan->loss == W2V_HIERARCHICAL_SOFTMAX ? add_path(problem, learner)
+                                                                              : add_noise_set(problem, learner, set);
     for (int32_t g = 0, i = 0; g < problem->n_windows; g++) {
         const int32_t end = plan->model == W2V_CBOW ? g + 1 : problem->context_starts[g + 1];
         for (; i < end; i++)
@@ -163,8 +180,62 @@ void w2v_problem_close(w2v_problem *problem, w2v_learner *learner) {
     }
 }
 
+/* The row of a matrix that a pointer names. Not for hot rows, which only plain plans have. */
+static int64_t id_of(const w2v_real *matrix, const w2v_real *row, int64_t stride) { return (row - matrix) / stride; }
+
+/* Where the plan is not plain, targets and skip-gram's inputs learn in sums of their own. */
+static void redirect_steps(w2v_learner *learner, w2v_tile *tile) {
+    const w2v_plan *plan = learner->plan;
+    for (int32_t t = 0; t < tile->n_targets; t++)
+        learner->target_steps[t] =
+            w2v_out_steps(&learner->optimizer, id_of(plan->out_vecs, tile->targets[t], plan->stride));
+    tile->target_steps = learner->target_steps;
+    if (plan->model == W2V_CBOW) return;
+    for (int32_t i = 0; i < tile->n_inputs; i++)
+        learner->input_steps[i] = w2v_in_steps(&learner->optimizer, id_of(plan->in_vecs, tile->inputs[i], plan->stride));
+    tile->input_steps = learner->input_steps;
+}
+
+static void work_tile(w2v_learner *learner, const w2v_tile *tile, w2v_real lr) {
+    const w2v_plan *plan = learner->plan;
+    learner->loss += learner->kernels->logistic_tile(tile, plan->stride, step_factor(plan, lr));
+    if (!plan->has_bias) return;
+    /* The 1 that goes with a bias is not a number to learn. */
+    for (int32_t i = 0; i < tile->n_inputs; i++)
+        tile->input_steps[i][plan->dim] = tile->input_steps[i] == tile->inputs[i] ? 1 : 0;
+}
+
+/* A noise word that is the centre adds noise to the tile's observed pair, which one weight with one sign cannot say:
+ * it is learnt right after it. */
+static void learn_hits(w2v_learner *learner, const w2v_problem *problem, const w2v_tile *whole, int32_t first_input) {
+    const w2v_plan *plan = learner->plan;
+    const int32_t set = problem->n_sets > 1 ? first_input : 0, past = first_input + whole->n_inputs;
+    const w2v_real *hits = problem->hits + (int64_t)set * windows_together(plan);
+    for (int32_t g = 0; g < problem->n_windows; g++) {
+        int32_t begin = plan->model == W2V_CBOW ? g : problem->context_starts[g];
+        int32_t end = plan->model == W2V_CBOW ? g + 1 : problem->context_starts[g + 1];
+        if (begin < first_input) begin = first_input;
+        if (end > past) end = past;
+        if (hits[g] == 0 || begin >= end) continue;
+        w2v_real *center = row_of(&learner->out_rows, problem->centers[g]);
+        w2v_real *center_steps = is_plain(plan) ? center : w2v_out_steps(&learner->optimizer, problem->centers[g]);
+        w2v_tile tile = *whole;
+        tile.n_inputs = end - begin;
+        tile.inputs += begin - first_input;
+        tile.input_steps += begin - first_input;
+        tile.n_targets = 1;
+        tile.targets = &center;
+        tile.target_steps = is_plain(plan) ? NULL : &center_steps;
+        tile.weights = learner->hit_weights;
+        tile.fetch = NULL;
+        learner->hit_weights[0][0] = hits[g];
+        work_tile(learner, &tile, problem->lr);
+    }
+}
+
 /* Learn the tile's inputs, the first of which is number `first_input` of the problem. */
 static void learn_tile(w2v_learner *learner, const w2v_problem *problem, int32_t first_input, w2v_tile *tile) {
+    const w2v_plan *plan = learner->plan;
     const int32_t set = problem->n_sets > 1 ? first_input : 0;
     const int64_t start = problem->set_starts[set];
     tile->n_targets = (int32_t)(problem->set_starts[set + 1] - start);
@@ -174,7 +245,9 @@ static void learn_tile(w2v_learner *learner, const w2v_problem *problem, int32_t
     tile->fetch = learner->fetch;
     if (learner->fetch_end - learner->fetch > tile->n_targets) learner->fetch += tile->n_targets;
     else learner->fetch = learner->fetch_end = NULL;
-    learner->loss += learner->kernels->logistic_tile(tile, learner->plan->stride, problem->lr);
+    if (!is_plain(plan)) redirect_steps(learner, tile);
+    work_tile(learner, tile, problem->lr);
+    if (plan->loss == W2V_NCE) learn_hits(learner, problem, tile, first_input);
     learner->n_predictions += tile->n_inputs;
 }
 
@@ -185,7 +258,18 @@ static void learn_skip_gram(w2v_learner *learner, const w2v_problem *problem) {
         w2v_real *const *inputs = problem->contexts + first;
         w2v_tile tile = {.n_inputs = left < most ? left : most, .inputs = inputs, .input_steps = inputs};
         learn_tile(learner, problem, first, &tile);
+        w2v_optimizer_move(&learner->optimizer, problem->lr);
     }
+}
+
+/* Where the contexts of a window learn: the rows themselves, or sums of their own. */
+static w2v_real *const *context_steps(w2v_learner *learner, const w2v_problem *problem, int32_t g) {
+    const w2v_plan *plan = learner->plan;
+    w2v_real *const *contexts = problem->contexts + problem->context_starts[g];
+    if (is_plain(plan)) return contexts;
+    for (int32_t i = 0; i < problem->context_starts[g + 1] - problem->context_starts[g]; i++)
+        learner->input_steps[i] = w2v_in_steps(&learner->optimizer, id_of(plan->in_vecs, contexts[i], plan->stride));
+    return learner->input_steps;
 }
 
 static void learn_cbow(w2v_learner *learner, const w2v_problem *problem) {
@@ -197,14 +281,26 @@ static void learn_cbow(w2v_learner *learner, const w2v_problem *problem) {
         const int32_t n = starts[g + 1] - starts[g];
         const w2v_real scale = scale_of(plan->hidden_scale, n);
         kernels->rows_sum(problem->contexts + starts[g], n, plan->stride, scale, learner->hidden[g]);
+        if (plan->has_bias) learner->hidden[g][plan->dim] = 1;
     }
     memset(learner->hidden_steps[0], 0, (size_t)(G * plan->stride) * sizeof(w2v_real));
     learn_tile(learner, problem, 0, &tile);
     for (int32_t g = 0; g < G; g++) {
         const int32_t n = starts[g + 1] - starts[g];
         const w2v_real scale = scale_of(plan->context_scale, n);
-        kernels->rows_add(problem->contexts + starts[g], n, plan->stride, scale, learner->hidden_steps[g]);
+        kernels->rows_add(context_steps(learner, problem, g), n, plan->stride, scale, learner->hidden_steps[g]);
     }
+    w2v_optimizer_move(&learner->optimizer, problem->lr);
+}
+
+/* Bring near what the optimizer remembers of the rows of a problem. */
+static void prefetch_states(const w2v_plan *plan, const w2v_problem *problem) {
+    const int64_t stride = plan->stride, state_stride = w2v_state_stride(plan->optimizer, stride);
+    const size_t n_bytes = (size_t)state_stride * sizeof(w2v_real);
+    for (int32_t i = 0; i < problem->n_contexts; i++)
+        row_prefetch(plan->in_states + id_of(plan->in_vecs, problem->contexts[i], stride) * state_stride, n_bytes);
+    for (int64_t t = 0; t < problem->set_starts[problem->n_sets]; t++)
+        row_prefetch(plan->out_states + id_of(plan->out_vecs, problem->targets[t], stride) * state_stride, n_bytes);
 }
 
 void w2v_problem_learn(w2v_learner *learner, w2v_problem *problem, const w2v_problem *later) {
@@ -212,6 +308,7 @@ void w2v_problem_learn(w2v_learner *learner, w2v_problem *problem, const w2v_pro
     if (later) {
         learner->fetch = later->targets;
         learner->fetch_end = later->targets + later->set_starts[later->n_sets];
+        if (learner->plan->optimizer != W2V_SGD) prefetch_states(learner->plan, later);
     }
     if (learner->plan->model == W2V_SKIP_GRAM) learn_skip_gram(learner, problem);
     else learn_cbow(learner, problem);

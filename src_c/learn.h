@@ -6,6 +6,7 @@
 #define W2V_LEARN_H
 
 #include "kernels.h"
+#include "optimizer.h"
 #include "rows.h"
 #include "sampler.h"
 #include "walk.h"
@@ -23,16 +24,20 @@ typedef struct {
     w2v_real *weights;       /* [G, weight_stride] as in w2v_tile, for each window and target */
     int64_t weight_stride;
     w2v_real **input_weights; /* [2WG] the row of weights of each tile input */
+    w2v_real *hits;           /* [n_sets, G] NCE only: how much noise fell on each window's own centre */
 } w2v_problem;
 
 typedef struct {
     const w2v_plan *plan;
     const w2v_kernels *kernels;
     w2v_rows in_rows, out_rows;
-    w2v_noise noise;                  /* negative sampling only */
+    w2v_noise noise;                  /* not for trees */
+    w2v_optimizer_run optimizer;      /* unless it is plain, ... */
+    w2v_real **input_steps, **target_steps; /* [most inputs], [most targets] ... where the rows of a tile learn */
     w2v_real **hidden, **hidden_steps; /* [G] rows: CBOW's inputs and what they learnt */
     w2v_real *hidden_rows;            /* [2G, stride] these rows */
     w2v_real *scratch;                /* of a tile */
+    w2v_real hit_row[1 + W2V_TILE_SLACK], **hit_weights; /* [most inputs] the weights of a tile of hits: all this row */
     w2v_real *const *fetch;           /* the later problem's targets that no tile has fetched yet ... */
     w2v_real *const *fetch_end;       /* ... up to here */
     double loss;                      /* sums since the caller last took them */

@@ -8,7 +8,8 @@
  *   sampled softmax (Bengio & Senecal, 2008) L = -log p'_t
  *   BlackOut (Ji et al., ICLR 2016)          L = -log p'_t - sum_n log(1 - p'_n)
  *
- * A noise word that is the target does not count, but for NCE: that one's noise may be any word. */
+ * A noise word that is the target does not count, but for NCE: that one's noise may be any word. Where NCE's Z is
+ * learnt, log Z is taken off its scores; it moves by the mean of a batch's gradients, in plain gradient descent. */
 #include "sampled.h"
 
 #include <math.h>
@@ -36,6 +37,7 @@ w2v_status w2v_sampled_init(w2v_sampled *sampled, const w2v_plan *plan) {
         return W2V_ERR_MEMORY;
     }
     memset(sampled->noise_steps, 0, n_bytes);
+    if (plan->nce_log_z) sampled->log_z = sampled->shared_log_z = *plan->nce_log_z;
     return W2V_OK;
 }
 
@@ -54,6 +56,13 @@ void w2v_sampled_start(w2v_sampled *sampled, int64_t shard) {
     sampled->rng = rng_stream(plan->seed, plan->epoch, ~(uint64_t)shard);
 }
 
+void w2v_sampled_merge(w2v_sampled *sampled, double share) {
+    double *log_z = sampled->batch.plan ? sampled->batch.plan->nce_log_z : NULL;
+    if (!log_z) return;
+    *log_z += share * (sampled->log_z - sampled->shared_log_z);
+    sampled->log_z = sampled->shared_log_z = *log_z;
+}
+
 static w2v_real *out_row(const w2v_plan *plan, int32_t id) { return plan->out_vecs + id * plan->stride; }
 
 static void draw_noise(w2v_sampled *sampled) {
@@ -70,7 +79,10 @@ static void draw_noise(w2v_sampled *sampled) {
 /* Each of these turns the scores of one input's noise words into the gradients of its loss, which it returns, and
  * the target's score into the target's gradient. */
 
-static double nce_row(const w2v_kernels *kernels, w2v_real *scores, int32_t n, w2v_real *target) {
+static double nce_row(const w2v_kernels *kernels, w2v_real *scores, int32_t n, w2v_real *target, w2v_real log_z) {
+    if (log_z != 0)
+        for (int32_t k = 0; k < n; k++) scores[k] -= log_z;
+    *target -= log_z;
     const double t = (double)*target, size = fabs(t), e = exp(-size);
     const double guard = size > W2V_SCORE_LIMIT ? W2V_SCORE_LIMIT / size : 1; /* as in kernels_body.h */
     *target = (w2v_real)(guard * (t > 0 ? -e / (1 + e) : -1 / (1 + e)));
@@ -103,8 +115,16 @@ static double blackout_row(const w2v_kernels *kernels, w2v_real *scores, int32_t
     return loss;
 }
 
+/* dL / dlog Z is minus the sum of the gradients by the scores. */
+static double log_z_descent(const w2v_real *grads, int32_t n, w2v_real target_grad) {
+    double sum = (double)target_grad;
+    for (int32_t k = 0; k < n; k++) sum += (double)grads[k];
+    return sum;
+}
+
 static void find_gradients(w2v_sampled *sampled) {
     const w2v_batch *batch = &sampled->batch;
+    double descent = 0;
     const w2v_plan *plan = batch->plan;
     const w2v_kernels *kernels = batch->kernels;
     const int32_t K = plan->n_noise, room = sampled->room;
@@ -115,14 +135,16 @@ static void find_gradients(w2v_sampled *sampled) {
             for (int32_t k = 0; k < K; k++) scores[k] = sampled->noise[k] == id ? W2V_OUT_OF_SIGHT : scores[k];
         for (int32_t k = K; k < room; k++) scores[k] = W2V_OUT_OF_SIGHT;
         *target = kernels->dot(batch->inputs + i * plan->stride, out_row(plan, id), plan->stride);
-        sampled->loss += plan->loss == W2V_NCE               ? nce_row(kernels, scores, room, target)
+        sampled->loss += plan->loss == W2V_NCE               ? nce_row(kernels, scores, room, target, (w2v_real)sampled->log_z)
                          : plan->loss == W2V_SAMPLED_SOFTMAX ? sampled_softmax_row(kernels, scores, room, target)
                                                              : blackout_row(kernels, scores, room, target);
         if (batch->weights[i] < 1) {
             kernels->scale_row(scores, room, batch->weights[i]);
             *target *= batch->weights[i];
         }
+        if (plan->nce_log_z) descent += log_z_descent(scores, K, *target);
     }
+    sampled->log_z += (double)batch->lr * descent / batch->n_inputs;
     sampled->n_predictions += batch->n_inputs;
 }
 
@@ -133,27 +155,28 @@ void w2v_sampled_learn(w2v_sampled *sampled) {
     const w2v_kernels *kernels = batch->kernels;
     const int32_t B = batch->n_inputs, K = plan->n_noise, room = sampled->room, stride = (int32_t)plan->stride;
     const int32_t D = row_numbers(plan);
-    const w2v_real lr = batch->lr;
+    const w2v_real factor = -step_factor(plan, batch->lr);
     if (!B) return;
 
     w2v_batch_gather(batch);
     draw_noise(sampled);
     scores_product(plan->gemm, B, K, D, batch->inputs, sampled->noise_rows, stride, sampled->scores, room);
     find_gradients(sampled);
-    input_steps_product(plan->gemm, B, K, D, -lr, sampled->scores, room, sampled->noise_rows, stride, 0, batch->steps);
-    target_steps_product(plan->gemm, B, K, D, -lr, sampled->scores, room, batch->inputs, stride, 0,
+    input_steps_product(plan->gemm, B, K, D, factor, sampled->scores, room, sampled->noise_rows, stride, 0, batch->steps);
+    target_steps_product(plan->gemm, B, K, D, factor, sampled->scores, room, batch->inputs, stride, 0,
                          sampled->noise_steps);
     for (int32_t i = 0; i < B; i++) {
         w2v_real *step = batch->steps + i * plan->stride;
-        kernels->rows_add(&step, 1, plan->stride, -lr * sampled->target_grads[i], out_row(plan, batch->targets[i]));
+        kernels->rows_add(&step, 1, plan->stride, factor * sampled->target_grads[i], out_row(plan, batch->targets[i]));
     }
     for (int32_t i = 0; i < B; i++) {
-        w2v_real *row = out_row(plan, batch->targets[i]);
-        kernels->rows_add(&row, 1, plan->stride, -lr * sampled->target_grads[i], batch->inputs + i * plan->stride);
+        w2v_real *row = w2v_out_steps(&batch->optimizer, batch->targets[i]);
+        kernels->rows_add(&row, 1, plan->stride, factor * sampled->target_grads[i], batch->inputs + i * plan->stride);
     }
     for (int32_t k = 0; k < K; k++) {
-        w2v_real *row = out_row(plan, sampled->noise[k]);
+        w2v_real *row = w2v_out_steps(&batch->optimizer, sampled->noise[k]);
         kernels->rows_add(&row, 1, plan->stride, 1, sampled->noise_steps + k * plan->stride);
     }
     w2v_batch_scatter(batch);
+    w2v_optimizer_move(&batch->optimizer, batch->lr);
 }

@@ -17,6 +17,7 @@ typedef struct {
     w2v_real *noise_steps;   /* [K, stride] */
     w2v_real *scores;        /* [capacity, room], then the gradients of the loss by them */
     w2v_real *target_grads;  /* [capacity] */
+    double log_z, shared_log_z; /* NCE's log Z as this thread has it, and as it was when the threads last met */
     double loss;             /* sums since the caller last took them */
     int64_t n_predictions;
 } w2v_sampled;
@@ -27,5 +28,7 @@ void w2v_sampled_free(w2v_sampled *sampled);
 void w2v_sampled_start(w2v_sampled *sampled, int64_t shard);
 /* Score the batch, learn, and empty it. */
 void w2v_sampled_learn(w2v_sampled *sampled);
+/* Add `share` of what this thread has learnt of log Z to the plan's, and go on from there. One thread at a time. */
+void w2v_sampled_merge(w2v_sampled *sampled, double share);
 
 #endif

@@ -1,11 +1,12 @@
 /* softmax.c: one epoch under the full softmax: all threads work on the same batch, each on its share of the words.
  *
- * A thread scores the batch against its words block by block, keeping for each input the largest score and the sum of
- * exponentials beneath it (online log-sum-exp; Milakov & Gimelshein, 2018). When all have done so the
- * probabilities are known, and each thread moves its words and adds up what they teach the inputs. Rows belong to
- * one thread, so nothing races, and a run is repeated exactly by the same number of threads. Exponentials are kept
- * between the two passes where they take at most KEPT_BYTES a thread; beyond, scores are computed again, so
- * that memory does not grow with words x inputs. */
+ * A thread scores the batch against its words block by block, keeping for each input the largest score, the sum of
+ * exponentials beneath it (online log-sum-exp; Milakov & Gimelshein, 2018) and, while a block's exponentials are still
+ * in the cache, the sum of words that they weigh: what the words teach the input, but for a factor. When all have done
+ * so the probabilities are known, and each thread moves its words; the factors go on the inputs, so that nobody has to
+ * pass over the exponentials again. Rows belong to one thread, so nothing races, and a run is repeated exactly by the
+ * same number of threads. Exponentials are kept between the two passes where they take at most KEPT_BYTES a thread;
+ * beyond, scores are computed again, so that memory does not grow with words x inputs. */
 #include "softmax.h"
 
 #include <math.h>
@@ -33,7 +34,9 @@ typedef struct {
     w2v_real *block_max;          /* [n_blocks][capacity] what the exponentials of a block are relative to */
     double *sum;                  /* [capacity] of exponentials relative to ... */
     w2v_real *max;                /* [capacity] ... the largest score */
-    w2v_real *steps;              /* [capacity, stride] what the words teach the inputs */
+    w2v_real *steps;              /* [capacity, stride] the sum of words by these exponentials */
+    w2v_real *factored;           /* [capacity, stride] the inputs, each times what makes them probabilities */
+    double squared;               /* of the steps of this thread's words, where somebody wants to know */
 } share;
 
 typedef struct {
@@ -44,7 +47,11 @@ typedef struct {
     w2v_walk walk;
     int64_t shard, n_shards;
     w2v_real *target_scores; /* [capacity] */
+    w2v_real *target_rows;   /* [capacity, stride] the targets as they were when the batch began */
     w2v_real *log_sums;      /* [capacity] log sum_w exp(score) */
+    w2v_real *word_steps;    /* [V, stride] unless the plan is plain: what the words learn from a batch */
+    w2v_move move;           /* what is done with it ... */
+    int moving;              /* ... if it is */
     share *shares;           /* [n_shares] */
     int32_t n_shares;
     w2v_status status;
@@ -63,7 +70,8 @@ static w2v_status share_init(share *s, const softmax_run *run, int32_t number) {
     s->sum = malloc(capacity * sizeof *s->sum);
     s->max = malloc(capacity * sizeof *s->max);
     s->steps = aligned_new(step_bytes);
-    if (!s->scores || !s->block_max || !s->sum || !s->max || !s->steps) return W2V_ERR_MEMORY;
+    s->factored = aligned_new(step_bytes);
+    if (!s->scores || !s->block_max || !s->sum || !s->max || !s->steps || !s->factored) return W2V_ERR_MEMORY;
     memset(s->steps, 0, step_bytes);
     return W2V_OK;
 }
@@ -75,10 +83,13 @@ static void run_free(softmax_run *run) {
         free(run->shares[i].sum);
         free(run->shares[i].max);
         aligned_free(run->shares[i].steps);
+        aligned_free(run->shares[i].factored);
     }
     free(run->shares);
     free(run->target_scores);
+    aligned_free(run->target_rows);
     free(run->log_sums);
+    aligned_free(run->word_steps);
     w2v_batch_free(&run->batch);
     w2v_walk_free(&run->walk);
 }
@@ -90,9 +101,11 @@ static w2v_status run_init(softmax_run *run, const int32_t *ids, int64_t n_ids) 
     if (w2v_batch_init(&run->batch, plan) != W2V_OK) return W2V_ERR_MEMORY;
     if (w2v_walk_init(&run->walk, plan, ids, n_ids) != W2V_OK) return W2V_ERR_MEMORY;
     run->target_scores = malloc((size_t)run->batch.capacity * sizeof(w2v_real));
+    run->target_rows = aligned_new((size_t)run->batch.capacity * (size_t)plan->stride * sizeof(w2v_real));
     run->log_sums = malloc((size_t)run->batch.capacity * sizeof(w2v_real));
     run->shares = calloc((size_t)run->n_shares, sizeof *run->shares);
-    if (!run->target_scores || !run->log_sums || !run->shares) return W2V_ERR_MEMORY;
+    if (!is_plain(plan)) run->word_steps = aligned_new((size_t)(plan->n_words * plan->stride) * sizeof(w2v_real));
+    if ((!run->word_steps && !is_plain(plan)) || !run->target_scores || !run->target_rows || !run->log_sums || !run->shares) return W2V_ERR_MEMORY;
     for (int32_t i = 0; i < run->n_shares; i++)
         if (share_init(&run->shares[i], run, i) != W2V_OK) return W2V_ERR_MEMORY;
     return W2V_OK;
@@ -142,31 +155,55 @@ static w2v_real *score_block(softmax_run *run, share *s, int32_t block) {
 /* Once asked to stop, what is left of a batch is left undone: with millions of words it would take seconds. */
 static int is_stopping(softmax_run *run) { return flag_get(&run->progress->stop); }
 
+/* dest [stride] = factor * row. */
+static void copy_row(const softmax_run *run, w2v_real *row, w2v_real factor, w2v_real *dest) {
+    run->kernels->rows_sum(&row, 1, run->plan->stride, factor, dest);
+}
+
+/* Keep what learning needs of those targets that are in a block, as they are now. */
+static void keep_targets(softmax_run *run, const share *s, int32_t block, const w2v_real *scores) {
+    const int32_t begin = s->first + block * BLOCK_WORDS, n = words_of_block(s, block);
+    for (int32_t i = 0; i < run->batch.n_inputs; i++) {
+        const int32_t id = run->batch.targets[i], place = id - begin;
+        if (place < 0 || place >= n) continue;
+        run->target_scores[i] = scores[(int64_t)i * BLOCK_WORDS + place];
+        copy_row(run, run->plan->out_vecs + id * run->plan->stride, 1, run->target_rows + i * run->plan->stride);
+    }
+}
+
 static void sum_exponentials(softmax_run *run, share *s) {
-    const int32_t B = run->batch.n_inputs;
+    const w2v_plan *plan = run->plan;
+    const int32_t B = run->batch.n_inputs, D = row_numbers(plan), stride = (int32_t)plan->stride;
     for (int32_t i = 0; i < B; i++) s->max[i] = W2V_OUT_OF_SIGHT;
     memset(s->sum, 0, (size_t)B * sizeof *s->sum);
     for (int32_t block = 0; block < s->n_blocks && !is_stopping(run); block++) {
         w2v_real *scores = score_block(run, s, block);
+        keep_targets(run, s, block, scores);
         for (int32_t i = 0; i < B; i++) {
             w2v_real *row = scores + (int64_t)i * BLOCK_WORDS;
-            const int32_t target = run->batch.targets[i] - s->first - block * BLOCK_WORDS;
-            if (target >= 0 && target < words_of_block(s, block)) run->target_scores[i] = row[target];
             const w2v_real most = run->kernels->row_max(row, BLOCK_WORDS);
             if (most > s->max[i]) {
-                s->sum[i] *= exp((double)(s->max[i] - most));
+                const double factor = exp((double)(s->max[i] - most));
+                s->sum[i] *= factor;
+                run->kernels->scale_row(s->steps + (int64_t)i * stride, stride, (w2v_real)factor);
                 s->max[i] = most;
             }
             s->block_max[(int64_t)block * run->batch.capacity + i] = s->max[i];
             s->sum[i] += (double)run->kernels->exp_row(row, BLOCK_WORDS, s->max[i]);
         }
+        input_steps_product(plan->gemm, B, words_of_block(s, block), D, 1, scores, BLOCK_WORDS,
+                            plan->out_vecs + (s->first + (int64_t)block * BLOCK_WORDS) * stride, stride, block > 0,
+                            s->steps);
     }
 }
 
-static void combine_sums(softmax_run *run) {
+/* Once the sums of all shares are known, so are the probabilities, and with them what the inputs learn. */
+static void combine_shares(softmax_run *run) {
+    const int64_t stride = run->plan->stride;
+    w2v_batch *batch = &run->batch;
     if (is_stopping(run)) return;
-    for (int32_t i = 0; i < run->batch.n_inputs; i++) {
-        w2v_real most = W2V_OUT_OF_SIGHT;
+    for (int32_t i = 0; i < batch->n_inputs; i++) {
+        w2v_real most = W2V_OUT_OF_SIGHT, *step = batch->steps + i * stride;
         double sum = 0;
         for (int32_t n = 0; n < run->n_shares; n++)
             if (run->shares[n].max[i] > most) most = run->shares[n].max[i];
@@ -175,44 +212,76 @@ static void combine_sums(softmax_run *run) {
         const double log_sum = (double)most + log(sum);
         run->log_sums[i] = (w2v_real)log_sum;
         run->progress->loss += log_sum - (double)run->target_scores[i];
+
+        const w2v_real factor = step_factor(run->plan, batch->lr) * batch->weights[i];
+        copy_row(run, run->target_rows + i * stride, factor, step);
+        for (int32_t n = 0; n < run->n_shares; n++) {
+            const double share_of_all = exp((double)run->shares[n].max[i] - log_sum);
+            run->kernels->rows_add(&step, 1, stride, -factor * (w2v_real)share_of_all, run->shares[n].steps + i * stride);
+        }
     }
-    run->progress->n_predictions += run->batch.n_inputs;
+    run->progress->n_predictions += batch->n_inputs;
     if (!isfinite(run->progress->loss)) run->status = W2V_ERR_DIVERGED;
 }
 
-/* The gradient of the loss by a score is the word's probability, less 1 for the target. */
+/* The gradient of the loss by a score is the word's probability, less 1 for the target. What words learn goes to them
+ * at once, or to `word_steps`. */
 static void learn_words(softmax_run *run, share *s) {
     const w2v_plan *plan = run->plan;
     const w2v_batch *batch = &run->batch;
     const int32_t B = batch->n_inputs, D = row_numbers(plan), stride = (int32_t)plan->stride;
+    const w2v_real factor = step_factor(plan, batch->lr);
+    w2v_real *words = run->word_steps ? run->word_steps : plan->out_vecs;
+    if (run->word_steps)
+        memset(words + (int64_t)s->first * stride, 0, (size_t)(s->end - s->first) * (size_t)stride * sizeof *words);
     for (int32_t block = 0; block < s->n_blocks && !is_stopping(run); block++) {
-        const int32_t begin = s->first + block * BLOCK_WORDS, n = words_of_block(s, block);
-        w2v_real *words = plan->out_vecs + begin * plan->stride;
-        w2v_real *grads = s->kept ? scores_of_block(run, s, block) : score_block(run, s, block);
+        w2v_real *exponentials = s->kept ? scores_of_block(run, s, block) : score_block(run, s, block);
         for (int32_t i = 0; i < B; i++) {
-            w2v_real *row = grads + (int64_t)i * BLOCK_WORDS;
-            const int32_t target = batch->targets[i] - begin;
-            const w2v_real before = s->kept ? s->block_max[(int64_t)block * batch->capacity + i] : run->log_sums[i];
-            const double scale = (double)batch->weights[i] * exp((double)(before - run->log_sums[i]));
-            if (!s->kept) run->kernels->exp_row(row, BLOCK_WORDS, before);
-            if (s->kept || scale < 1) run->kernels->scale_row(row, BLOCK_WORDS, (w2v_real)scale);
-            if (target >= 0 && target < n) row[target] -= batch->weights[i];
+            const w2v_real known = s->kept ? s->block_max[(int64_t)block * batch->capacity + i] : run->log_sums[i];
+            const double probability_of_1 = exp((double)(known - run->log_sums[i]));
+            if (!s->kept) run->kernels->exp_row(exponentials + (int64_t)i * BLOCK_WORDS, BLOCK_WORDS, known);
+            copy_row(run, batch->inputs + (int64_t)i * stride,
+                     -factor * batch->weights[i] * (w2v_real)probability_of_1, s->factored + (int64_t)i * stride);
         }
-        input_steps_product(plan->gemm, B, n, D, -batch->lr, grads, BLOCK_WORDS, words, stride, block > 0, s->steps);
-        target_steps_product(plan->gemm, B, n, D, -batch->lr, grads, BLOCK_WORDS, batch->inputs, stride, 1, words);
+        target_steps_product(plan->gemm, B, words_of_block(s, block), D, 1, exponentials, BLOCK_WORDS, s->factored,
+                             stride, 1, words + (s->first + (int64_t)block * BLOCK_WORDS) * stride);
+    }
+    for (int32_t i = 0; i < B && !is_stopping(run); i++) {
+        w2v_real *row = words + (int64_t)batch->targets[i] * stride;
+        if (batch->targets[i] >= s->first && batch->targets[i] < s->end)
+            run->kernels->rows_add(&row, 1, stride, factor * batch->weights[i], batch->inputs + (int64_t)i * stride);
     }
 }
 
-static void learn_inputs(softmax_run *run) {
+/* Where the plan is not plain, rows move only now, when the length of all steps together can be known. */
+
+static void measure_words(softmax_run *run, share *s) {
+    const int64_t stride = run->plan->stride;
+    s->squared = 0;
+    if (run->plan->clip_norm <= 0) return;
+    for (const w2v_real *row = run->word_steps + s->first * stride; row < run->word_steps + s->end * stride; row += stride)
+        s->squared += (double)run->kernels->dot(row, row, stride);
+}
+
+static void move_inputs(softmax_run *run) {
     w2v_batch *batch = &run->batch;
+    run->moving = 0;
     if (is_stopping(run)) return;
-    const int64_t n = batch->n_inputs * run->plan->stride;
-    for (int32_t number = 0; number < run->n_shares; number++) {
-        w2v_real *steps = run->shares[number].steps;
-        if (number == 0) memcpy(batch->steps, steps, (size_t)n * sizeof *steps);
-        else run->kernels->rows_add(&batch->steps, 1, n, 1, steps);
-    }
     w2v_batch_scatter(batch);
+    double squared = w2v_optimizer_squared(&batch->optimizer);
+    for (int32_t n = 0; n < run->n_shares; n++) squared += run->shares[n].squared;
+    run->move = w2v_move_of(run->plan, batch->lr, squared);
+    w2v_optimizer_move_by(&batch->optimizer, &run->move);
+    run->moving = run->word_steps != NULL;
+}
+
+static void move_words(softmax_run *run, const share *s) {
+    const w2v_plan *plan = run->plan;
+    const int64_t stride = plan->stride, state_stride = w2v_state_stride(plan->optimizer, stride);
+    for (int64_t id = s->first; id < s->end; id++)
+        w2v_row_move(&run->batch.optimizer, plan->out_vecs + id * stride,
+                     plan->out_states ? plan->out_states + id * state_stride : NULL, run->word_steps + id * stride,
+                     &run->move);
 }
 
 /* What each thread does; those beyond the number that OpenMP grants do not exist, so shares are dealt out in turn. */
@@ -228,11 +297,15 @@ static void work(softmax_run *run, int *going) {
         for (int32_t n = first; n < run->n_shares; n += step) sum_exponentials(run, &run->shares[n]);
         W2V_OMP("omp barrier")
         W2V_OMP("omp single")
-        combine_sums(run);
-        for (int32_t n = first; n < run->n_shares; n += step) learn_words(run, &run->shares[n]);
+        combine_shares(run);
+        for (int32_t n = first; n < run->n_shares; n += step) {
+            learn_words(run, &run->shares[n]);
+            if (run->word_steps) measure_words(run, &run->shares[n]);
+        }
         W2V_OMP("omp barrier")
         W2V_OMP("omp single")
-        learn_inputs(run);
+        move_inputs(run);
+        for (int32_t n = first; n < run->n_shares && run->moving; n += step) move_words(run, &run->shares[n]);
     }
 }
 

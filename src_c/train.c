@@ -72,6 +72,7 @@ static void report(epoch_run *run, worker *w) {
     omp_set_lock(&run->lock);
     w2v_rows_merge(&w->learner.in_rows, share);
     w2v_rows_merge(&w->learner.out_rows, share);
+    w2v_sampled_merge(&w->sampled, 1.0 / run->n_threads);
     run->progress->loss += *loss;
     run->progress->n_predictions += *n_predictions;
     if (!isfinite(run->progress->loss)) flag_set(&run->status, W2V_ERR_DIVERGED);

@@ -144,6 +144,10 @@ typedef enum {
 typedef void (*w2v_gemm)(char *trans_a, char *trans_b, int *m, int *n, int *k, w2v_real *alpha, w2v_real *a, int *lda,
                          w2v_real *b, int *ldb, w2v_real *beta, w2v_real *c, int *ldc);
 
+/* How a row is moved by the gradients of a step. The state of a row that a step does not touch stays as it is:
+ * it neither coasts nor forgets. */
+typedef enum { W2V_SGD, W2V_MOMENTUM, W2V_ADAGRAD, W2V_ADAM } w2v_optimizer;
+
 /* Everything that one epoch needs to know; read-only while it runs, but for the matrices. */
 typedef struct {
     w2v_model model;
@@ -164,8 +168,14 @@ typedef struct {
     int32_t shrink_windows;   /* draw 1..W per centre, as word2vec does, instead of W */
     int32_t noise_centers;    /* centres that share a draw of noise words; 0: each pair has its own. 1 for trees */
     int32_t tile_inputs;      /* most inputs of one tile; more are worked off in turn */
-    int32_t batch_size;       /* B: inputs that are scored together, for the losses from W2V_NCE on */
-    w2v_gemm gemm;            /* for the same losses */
+    int32_t batch_size;       /* B: inputs that are scored together; 0: window by window (ns, hs, nce) */
+    w2v_gemm gemm;            /* where there are batches */
+    double *nce_log_z;        /* INOUT NCE in batches: log Z, learnt with the rest; NULL: 0, and not learnt */
+    w2v_optimizer optimizer;
+    double decay_1, decay_2, epsilon; /* see w2v_move in kernels.h */
+    double clip_norm;         /* longest gradient of a step, all its rows taken together; 0: any */
+    w2v_real *in_states;      /* INOUT [V, w2v_state_stride] what the optimizer remembers; NULL for W2V_SGD */
+    w2v_real *out_states;     /* INOUT the same of out_vecs */
     double hidden_scale;      /* CBOW's hidden vector: 0 for the mean of the context rows, 1 for their sum */
     double context_scale;     /* what a context row gets of the hidden vector's step: 0 for 1 / C, else this factor */
     double lr_start, lr_end;  /* learning rate at the first and after the last token of this epoch */
@@ -173,8 +183,11 @@ typedef struct {
     uint64_t seed;
     uint64_t epoch;
     int32_t n_threads;
-    int64_t n_hot_in, n_hot_out; /* most frequent rows of which each thread keeps a private copy */
+    int64_t n_hot_in, n_hot_out; /* most frequent rows of which each thread keeps a private copy; W2V_SGD only */
 } w2v_plan;
+
+/* How many numbers an optimizer remembers of a row of `stride` numbers. */
+int64_t w2v_state_stride(w2v_optimizer optimizer, int64_t stride);
 
 /* Shared with the thread that watches. All fields are read and written atomically or under the run's lock. */
 typedef struct {

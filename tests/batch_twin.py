@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import twins
+from optimizer_twin import Optimizer
 from scipy.special import expit, log_softmax
 
 from fastw2v.settings import Settings
@@ -59,29 +60,30 @@ def train_epoch(
     """One epoch in place; for text of one piece of the walk."""
     in_vecs, out_vecs = vecs
     sums = twins.Trained()
+    optimizer = Optimizer(s, vecs)
     rng = twins.Rng(s.seed, epoch, shard=twins.U64)
     batch: list[tuple[list[int], int]] = []
 
     def learn() -> None:
         noise = [rng.noise(noise_table) for _ in range(s.negative)]
-        out_before, out_step = out_vecs.copy(), np.zeros_like(out_vecs)
-        in_step = np.zeros_like(in_vecs)
+        by_in, by_out = np.zeros_like(in_vecs), np.zeros_like(out_vecs)
         n_alike = Counter(target for _, target in batch)
         for contexts, target in batch:
             mean = 1 / len(contexts)
             scale = mean if s.model == "sg" or s.cbow_mean else 1
             hidden = np.append(in_vecs[contexts, : s.vector_size].sum(axis=0) * scale, 1.0)
-            loss, g = loss_and_gradient(s.loss, out_before[:, : s.vector_size + 1] @ hidden, target, noise)
+            loss, g = loss_and_gradient(s.loss, out_vecs[:, : s.vector_size + 1] @ hidden, target, noise)
             g = g * min(1, MOST_ALIKE / n_alike[target])
             sums.loss += loss
             sums.n_predictions += 1
-            out_step[:, : s.vector_size + 1] -= lr * np.outer(g, hidden)
-            step = -lr * (g @ out_before)[: s.vector_size]
+            by_out[:, : s.vector_size + 1] += np.outer(g, hidden)
+            by_hidden = (g @ out_vecs)[: s.vector_size]
             undivided = s.model == "sg" or bool(s.cbow_mean) == (s.cbow_update == "word2vec")
             for row in contexts:
-                in_step[row, : s.vector_size] += step * (1 if undivided else mean)
-        out_vecs[:] += out_step
-        in_vecs[:] += in_step
+                by_in[row, : s.vector_size] += by_hidden * (1 if undivided else mean)
+        targets = {target for _, target in batch}
+        touched = set(range(len(out_vecs))) if s.loss == "softmax" else targets | set(noise)
+        optimizer.move((by_in, by_out), ({row for rows, _ in batch for row in rows}, touched), lr)
         batch.clear()
 
     for center, contexts in twins.read_windows(

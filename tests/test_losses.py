@@ -55,11 +55,21 @@ def run(s, vecs, lr: float, epoch: int = 2):
     return progress
 
 
+OPTIMIZERS = [
+    {},
+    {"clip_norm": 0.5},
+    {"optimizer": "momentum", "optimizer_options": {"momentum": 0.3}},
+    {"optimizer": "adagrad", "clip_norm": 0.3},
+    {"optimizer": "adam", "optimizer_options": {"beta_2": 0.9}},
+]
+
+
 @pytest.mark.parametrize("batch_size", [1, 8, 1000])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
 @pytest.mark.parametrize("model", MODELS, ids=str)
 @pytest.mark.parametrize("loss", BATCHED)
-def test_an_epoch_of_the_double_build_is_the_twins_to_the_last_digits(loss, model, batch_size):
-    s = make_settings(loss, **model, batch_size=batch_size)
+def test_an_epoch_of_the_double_build_is_the_twins_to_the_last_digits(loss, model, optimizer, batch_size):
+    s = make_settings(loss, **model, **optimizer, batch_size=batch_size)
     vecs = random_matrices()
     expected = tuple(matrix.copy() for matrix in vecs)
     progress = run(s, vecs, 0.1)
@@ -68,9 +78,10 @@ def test_an_epoch_of_the_double_build_is_the_twins_to_the_last_digits(loss, mode
         table = _train.alias_build(trainer.noise_weights(COUNTS, s.ns_exponent))
     sums = batch_twin.train_epoch(s, table, expected, LINES, epoch=2, lr=0.1)
     assert progress.n_predictions == sums.n_predictions > 20
-    assert progress.loss == pytest.approx(sums.loss, rel=1e-12)
+    assert progress.loss == pytest.approx(sums.loss, rel=1e-11)
+    # Momentum makes more steps, and quotients by small numbers are less exact.
     for found, wanted in zip(vecs, expected, strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-9 if optimizer else 1e-12)
 
 
 @pytest.mark.parametrize("n_threads", [2, 3, 8, 20])

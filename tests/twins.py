@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from optimizer_twin import Optimizer
+
 from fastw2v.settings import DEFAULT_NEGATIVE, Settings
 
 LINE_END = -1
@@ -30,6 +32,7 @@ def make_settings(**changes: Any) -> Settings:
         "share_noise": True,
         "sg": 1, "hs": 0, "loss": None, "negative": DEFAULT_NEGATIVE, "ns_exponent": 0.75,
         "cbow_mean": 1, "cbow_update": "word2vec", "batch_size": None, "nce_z": None,
+        "optimizer": "sgd", "optimizer_options": None, "clip_norm": None,
     }  # fmt: skip
     assert changes.keys() <= defaults.keys()
     return Settings.from_arguments({**defaults, **changes})
@@ -199,6 +202,16 @@ def path_targets(center: int, tree: tuple[np.ndarray, ...]) -> dict[int, np.ndar
     return {int(nodes[entry]): np.array([1.0 if codes[entry] else -1.0]) for entry in path}
 
 
+def tile_gradients(
+    inputs: np.ndarray, targets: np.ndarray, weights: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """The loss of inputs [B, D] against targets [T, D] and its gradients by both; weights [B, T] as above."""
+    scores = inputs @ targets.T
+    z = np.where(weights < 0, -scores, scores)
+    g = weights * expit(z) * (SCORE_LIMIT / np.maximum(SCORE_LIMIT, np.abs(z)))
+    return float((np.abs(weights) * np.logaddexp(0, z)).sum()), g @ targets, g.T @ inputs
+
+
 def read_windows(
     lines: Sequence[Sequence[int]], s: Settings, tables: Tables, rng: Rng, n_lanes: int
 ) -> Iterator[tuple[int, list[int]]]:
@@ -232,52 +245,86 @@ def train_epoch(
 ) -> Trained:
     """One epoch with one thread, in place; for text of one piece, so that `lr` is that of its start, and few targets.
 
-    All noise is the same word, so that it does not matter how it is drawn; test_sampler.py looks after that.
+    All noise is the same word, so that it does not matter how it is drawn; test_sampler.py looks after that. Where
+    words have biases, they are column D of the output vectors, and column D of the input vectors is 1.
     """
     in_vecs, out_vecs = vecs
     sums = Trained()
-    per_pair = s.model == "sg" and s.loss == "ns" and not s.share_noise
+    optimizer = Optimizer(s, vecs)
+    is_plain = s.optimizer == "sgd" and s.clip_norm is None
+    per_pair = s.model == "sg" and s.loss != "hs" and not s.share_noise
     n_lanes = max(1, noise_centers)
+    biases = slice(s.vector_size, s.vector_size + s.has_bias)
+
+    def learn(inputs: np.ndarray, rows: list[int], targets: Any, weights: np.ndarray, steps: Any = None) -> None:
+        sums.loss += logistic_tile(inputs, rows, out_vecs, targets, weights, lr, steps, most_at_once)
+        in_vecs[:, biases] = 1
+
     windows = [w for w in read_windows(lines, s, tables, Rng(s.seed, epoch, shard=0), n_lanes) if w[1]]
     for group in batched(windows, n_lanes):
         centers, contexts = zip(*group, strict=True)
-        if s.loss == "ns":
-            targets = noise_targets(centers, s.negative, tables.noise_word)
-        else:
+        hits = np.zeros(len(group))
+        if s.loss == "hs":
             targets = path_targets(centers[0], tables.tree)
+        else:
+            targets = noise_targets(centers, s.negative, tables.noise_word)
+            if s.loss == "nce":
+                hits = np.array([s.negative if center == tables.noise_word else 0 for center in centers], float)
         weights = np.stack(list(targets.values()), axis=1)
-
-        def learn(
-            inputs: np.ndarray,
-            rows: list[int],
-            weights: np.ndarray,
-            steps: Any = None,
-            targets: Any = targets,
-        ) -> None:
-            sums.loss += logistic_tile(
-                inputs, rows, out_vecs, list(targets), weights, lr, steps, most_at_once
-            )
-            sums.n_predictions += len(rows)
+        # What adds to the observed pairs: [window, target], for the gradient as a whole.
+        more = hits[:, None] * (np.array(list(targets)) == np.array(centers)[:, None])
 
         if s.model == "cbow":
             means = np.array([[1 / len(rows)] for rows in contexts])
             hidden = np.stack([in_vecs[rows].sum(axis=0) for rows in contexts])
             hidden *= means if s.cbow_mean else 1
+            hidden[:, biases] = 1
             steps = np.zeros_like(hidden)
-            learn(hidden, list(range(len(group))), weights, steps)
+            gradient = np.zeros_like(out_vecs)
+            if is_plain:
+                learn(hidden, list(range(len(group))), list(targets), weights, steps)
+                for window in np.flatnonzero(hits):
+                    row = slice(window, window + 1)
+                    learn(hidden[row], [0], [centers[window]], hits[row], steps[row])
+            else:
+                for part in (weights, more):
+                    loss, by_inputs, by_targets = tile_gradients(hidden, out_vecs[list(targets)], part)
+                    sums.loss += loss
+                    steps -= by_inputs
+                    gradient[list(targets)] += by_targets
+            steps[:, biases] = 0
+            sums.n_predictions += len(group)
             exact = means if s.cbow_mean else np.ones_like(means)
-            other = (
-                np.ones_like(means) if s.cbow_mean else means
-            )  # what gensim adds in place of the exact step
+            other = np.ones_like(means) if s.cbow_mean else means  # gensim's in place of the exact step
             steps *= exact if s.cbow_update == "exact" else other
+            in_steps = np.zeros_like(in_vecs)
             for rows, step in zip(contexts, steps, strict=True):
-                for row in rows:
-                    in_vecs[row] += step
-        else:
-            most = 1 if per_pair else tile_inputs
-            inputs = [(row, weights[window]) for window, rows in enumerate(contexts) for row in rows]
-            for part in batched(inputs, most):
-                learn(in_vecs, [row for row, _ in part], np.stack([weight for _, weight in part]))
+                np.add.at(in_steps, rows, step)
+            if is_plain:
+                in_vecs += in_steps
+            else:
+                optimizer.move((-in_steps, gradient), ({row for rows in contexts for row in rows}, set(targets)), lr)
+            continue
+
+        inputs = [(row, window) for window, rows in enumerate(contexts) for row in rows]
+        for part in batched(inputs, 1 if per_pair else tile_inputs):
+            rows, places = [row for row, _ in part], np.array([window for _, window in part])
+            sums.n_predictions += len(part)
+            if is_plain:
+                learn(in_vecs, rows, list(targets), weights[places])
+                for window in np.flatnonzero(hits):
+                    own = [row for row, place in part if place == window]
+                    if own:
+                        learn(in_vecs, own, [centers[window]], hits[[window]])
+                continue
+            gradients = np.zeros_like(in_vecs), np.zeros_like(out_vecs)
+            for chosen in (weights, more):
+                loss, by_inputs, by_targets = tile_gradients(in_vecs[rows], out_vecs[list(targets)], chosen[places])
+                sums.loss += loss
+                np.add.at(gradients[0], rows, by_inputs)
+                gradients[1][list(targets)] += by_targets
+            gradients[0][:, biases] = 0
+            optimizer.move(gradients, (set(rows), set(targets)), lr)
     return sums
 
 
