@@ -40,6 +40,7 @@ cdef extern from "w2v.h" nogil:
         double *nce_log_z
         w2v_optimizer optimizer
         double decay_1, decay_2, epsilon, clip_norm
+        int32_t step_windows
         w2v_real *in_states
         w2v_real *out_states
         w2v_real *in_vecs
@@ -319,6 +320,7 @@ cdef class Plan:
         self.c.decay_2 = numbers.pop("decay_2", 0.0)
         self.c.epsilon = numbers.pop("epsilon", 0.0)
         self.c.clip_norm = numbers.pop("clip_norm", 0.0)
+        self.c.step_windows = numbers.pop("step_windows", 1)
         if optimizer != "sgd":
             shape = (self.c.n_words, w2v_state_stride(self.c.optimizer, self.c.stride))
             if any(state.shape != shape for state in states):
@@ -351,8 +353,6 @@ cdef class Plan:
         self.c.n_threads = numbers.pop("n_threads", 1)
         self.c.n_hot_in = numbers.pop("n_hot_in", 0)
         self.c.n_hot_out = numbers.pop("n_hot_out", 0)
-        if (self.c.n_hot_in or self.c.n_hot_out) and (optimizer != "sgd" or self.c.clip_norm):
-            raise ValueError("hot rows are for plain gradient descent")
         if numbers:
             raise TypeError(f"unknown plan fields: {', '.join(numbers)}")
 

@@ -44,6 +44,9 @@ START_REACH = 5.0
 # Inputs of a batch, where nobody says otherwise. Their gradients are summed, and a batch that meets each word often
 # would move it by many steps at once: no more inputs than words.
 BATCH_SIZE = 256
+# Windows whose gradients are summed for one step of an optimizer: neighbours share most of their contexts, so that
+# fewer rows are moved.
+STEP_WINDOWS = 8
 # Rows of which each thread keeps a copy; at most 1 row in 256 of the vocabulary is "frequent" (see src_c/rows.h).
 MOST_HOT_ROWS = 128
 VOCABULARY_PER_HOT_ROW = 256
@@ -188,8 +191,7 @@ def make_plan(
     # DIFFERS from the exact gradient, on purpose: word2vec.c and gensim add the hidden vector's step undivided
     # to each context row of a mean, and gensim divides it for a sum. "exact" is the other way round in both cases.
     undivided = bool(settings.cbow_mean) == (settings.cbow_update == "word2vec")
-    is_shared = settings.workers > 1 and settings.optimizer == "sgd" and settings.clip_norm is None
-    n_hot = min(MOST_HOT_ROWS, len(counts) // VOCABULARY_PER_HOT_ROW) if is_shared else 0
+    n_hot = min(MOST_HOT_ROWS, len(counts) // VOCABULARY_PER_HOT_ROW) if settings.workers > 1 else 0
     return core.Plan(
         model=settings.model,
         loss=settings.loss,
@@ -201,6 +203,7 @@ def make_plan(
         states=memory.states,
         nce_log_z=memory.nce_log_z,
         clip_norm=settings.clip_norm or 0.0,
+        step_windows=STEP_WINDOWS,
         keep_prob=_thresholds(keep_probabilities(counts, settings.sample)),
         window=settings.window,
         shrink_windows=settings.shrink_windows,

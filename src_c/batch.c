@@ -21,7 +21,7 @@ w2v_status w2v_batch_init(w2v_batch *batch, const w2v_plan *plan) {
     batch->n_alike = calloc((size_t)plan->n_words, sizeof *batch->n_alike);
     /* The full softmax holds the steps of out_vecs itself. */
     const size_t n_out = plan->loss == W2V_SOFTMAX ? 0 : capacity + (size_t)plan->n_noise;
-    const w2v_status status = w2v_optimizer_init(&batch->optimizer, plan, (int64_t)n_contexts, (int64_t)n_out);
+    const w2v_status status = w2v_optimizer_init(&batch->optimizer, plan, (int64_t)n_contexts, (int64_t)n_out, 0);
     if (!batch->targets || !batch->starts || !batch->contexts || !batch->inputs || !batch->steps || !batch->rows ||
         !batch->weights || !batch->n_alike || status != W2V_OK) {
         w2v_batch_free(batch);

@@ -26,6 +26,8 @@ w2v_status w2v_learner_init(w2v_learner *learner, const w2v_plan *plan) {
     const int32_t n_windows = windows_together(plan);
     const int64_t n_inputs = plan->model == W2V_CBOW ? n_windows : plan->tile_inputs;
     const int64_t n_contexts = n_windows * 2 * (int64_t)plan->window;
+    const int64_t step_windows = plan->step_windows + n_windows;
+    const int64_t n_targets = step_windows * most_targets(plan) * (has_noise_per_pair(plan) ? n_contexts : 1);
     memset(learner, 0, sizeof *learner);
     learner->plan = plan;
     learner->kernels = w2v_kernels_get();
@@ -37,9 +39,7 @@ w2v_status w2v_learner_init(w2v_learner *learner, const w2v_plan *plan) {
     learner->hit_weights = malloc((size_t)n_inputs * sizeof *learner->hit_weights);
     if (learner->hidden && learner->hidden_rows && learner->scratch && learner->input_steps &&
         learner->target_steps && learner->hit_weights &&
-        w2v_optimizer_init(&learner->optimizer, plan, n_contexts, most_targets(plan)) == W2V_OK &&
-        w2v_rows_init(&learner->in_rows, plan->in_vecs, plan->n_hot_in, plan->stride) == W2V_OK &&
-        w2v_rows_init(&learner->out_rows, plan->out_vecs, plan->n_hot_out, plan->stride) == W2V_OK) {
+        w2v_optimizer_init(&learner->optimizer, plan, step_windows * 2 * plan->window, n_targets, 1) == W2V_OK) {
         for (int32_t i = 0; i < 2 * n_windows; i++) learner->hidden[i] = learner->hidden_rows + i * plan->stride;
         learner->hidden_steps = learner->hidden + n_windows;
         memset(learner->hit_row, 0, sizeof learner->hit_row);
@@ -58,8 +58,6 @@ void w2v_learner_free(w2v_learner *learner) {
     free(learner->target_steps);
     free(learner->hit_weights);
     w2v_optimizer_free(&learner->optimizer);
-    w2v_rows_free(&learner->in_rows);
-    w2v_rows_free(&learner->out_rows);
     memset(learner, 0, sizeof *learner);
 }
 
@@ -105,13 +103,16 @@ void w2v_problem_free(w2v_problem *problem) {
     memset(problem, 0, sizeof *problem);
 }
 
+static w2v_real *in_row(const w2v_learner *learner, int64_t id) { return row_of(&learner->optimizer.in.vectors, id); }
+static w2v_real *out_row(const w2v_learner *learner, int64_t id) { return row_of(&learner->optimizer.out.vectors, id); }
+
 int w2v_problem_add(w2v_problem *problem, const w2v_learner *learner, const w2v_window *window, w2v_real lr) {
     const w2v_plan *plan = learner->plan;
     int32_t n = problem->n_contexts;
     for (int64_t p = window->entering; p < window->entered; p++)
-        row_prefetch(row_of(&learner->in_rows, window->tokens[p]), (size_t)plan->stride * sizeof(w2v_real));
+        row_prefetch(in_row(learner, window->tokens[p]), (size_t)plan->stride * sizeof(w2v_real));
     for (int64_t p = window->low; p < window->high; p++)
-        if (p != window->pos) problem->contexts[n++] = row_of(&learner->in_rows, window->tokens[p]);
+        if (p != window->pos) problem->contexts[n++] = in_row(learner, window->tokens[p]);
     if (n == problem->n_contexts) return 0; /* a centre without contexts teaches nothing */
     problem->lr = lr;
     problem->centers[problem->n_windows++] = window->tokens[window->pos];
@@ -146,10 +147,10 @@ static int64_t add_noise_set(w2v_problem *problem, w2v_learner *learner, int32_t
     int64_t end = start;
     for (int32_t g = 0; g < G; g++) hits[g] = 0;
     for (int32_t g = 0; g < G; g++)
-        *weight_of(problem, g, find_target(problem, start, &end, row_of(&learner->out_rows, centers[g]))) = -1;
+        *weight_of(problem, g, find_target(problem, start, &end, out_row(learner, centers[g]))) = -1;
     for (int32_t k = 0; k < plan->n_noise; k++) {
         const int32_t id = noise_next(&learner->noise);
-        const int64_t at = find_target(problem, start, &end, row_of(&learner->out_rows, id));
+        const int64_t at = find_target(problem, start, &end, out_row(learner, id));
         for (int32_t g = 0; g < G; g++) *(id == centers[g] ? &hits[g] : weight_of(problem, g, at)) += weight;
     }
     return end;
@@ -162,7 +163,7 @@ static int64_t add_path(w2v_problem *problem, const w2v_learner *learner) {
     int64_t end = 0;
     for (int64_t entry = tree->offsets[center]; entry < tree->offsets[center + 1]; entry++) {
         problem->weights[end] = tree->codes[entry] ? 1 : -1;
-        problem->targets[end++] = row_of(&learner->out_rows, tree->nodes[entry]);
+        problem->targets[end++] = out_row(learner, tree->nodes[entry]);
     }
     return end;
 }
@@ -180,19 +181,20 @@ void w2v_problem_close(w2v_problem *problem, w2v_learner *learner) {
     }
 }
 
-/* The row of a matrix that a pointer names. Not for hot rows, which only plain plans have. */
-static int64_t id_of(const w2v_real *matrix, const w2v_real *row, int64_t stride) { return (row - matrix) / stride; }
+/* Where a row learns that is not moved at once. */
+static w2v_real *in_steps_of(w2v_learner *learner, const w2v_real *row) {
+    return w2v_in_steps(&learner->optimizer, id_of(&learner->optimizer.in.vectors, row));
+}
+static w2v_real *out_steps_of(w2v_learner *learner, const w2v_real *row) {
+    return w2v_out_steps(&learner->optimizer, id_of(&learner->optimizer.out.vectors, row));
+}
 
 /* Where the plan is not plain, targets and skip-gram's inputs learn in sums of their own. */
 static void redirect_steps(w2v_learner *learner, w2v_tile *tile) {
-    const w2v_plan *plan = learner->plan;
-    for (int32_t t = 0; t < tile->n_targets; t++)
-        learner->target_steps[t] =
-            w2v_out_steps(&learner->optimizer, id_of(plan->out_vecs, tile->targets[t], plan->stride));
+    for (int32_t t = 0; t < tile->n_targets; t++) learner->target_steps[t] = out_steps_of(learner, tile->targets[t]);
     tile->target_steps = learner->target_steps;
-    if (plan->model == W2V_CBOW) return;
-    for (int32_t i = 0; i < tile->n_inputs; i++)
-        learner->input_steps[i] = w2v_in_steps(&learner->optimizer, id_of(plan->in_vecs, tile->inputs[i], plan->stride));
+    if (learner->plan->model == W2V_CBOW) return;
+    for (int32_t i = 0; i < tile->n_inputs; i++) learner->input_steps[i] = in_steps_of(learner, tile->inputs[i]);
     tile->input_steps = learner->input_steps;
 }
 
@@ -217,7 +219,7 @@ static void learn_hits(w2v_learner *learner, const w2v_problem *problem, const w
         if (begin < first_input) begin = first_input;
         if (end > past) end = past;
         if (hits[g] == 0 || begin >= end) continue;
-        w2v_real *center = row_of(&learner->out_rows, problem->centers[g]);
+        w2v_real *center = out_row(learner, problem->centers[g]);
         w2v_real *center_steps = is_plain(plan) ? center : w2v_out_steps(&learner->optimizer, problem->centers[g]);
         w2v_tile tile = *whole;
         tile.n_inputs = end - begin;
@@ -258,17 +260,15 @@ static void learn_skip_gram(w2v_learner *learner, const w2v_problem *problem) {
         w2v_real *const *inputs = problem->contexts + first;
         w2v_tile tile = {.n_inputs = left < most ? left : most, .inputs = inputs, .input_steps = inputs};
         learn_tile(learner, problem, first, &tile);
-        w2v_optimizer_move(&learner->optimizer, problem->lr);
     }
 }
 
 /* Where the contexts of a window learn: the rows themselves, or sums of their own. */
 static w2v_real *const *context_steps(w2v_learner *learner, const w2v_problem *problem, int32_t g) {
-    const w2v_plan *plan = learner->plan;
     w2v_real *const *contexts = problem->contexts + problem->context_starts[g];
-    if (is_plain(plan)) return contexts;
+    if (is_plain(learner->plan)) return contexts;
     for (int32_t i = 0; i < problem->context_starts[g + 1] - problem->context_starts[g]; i++)
-        learner->input_steps[i] = w2v_in_steps(&learner->optimizer, id_of(plan->in_vecs, contexts[i], plan->stride));
+        learner->input_steps[i] = in_steps_of(learner, contexts[i]);
     return learner->input_steps;
 }
 
@@ -290,17 +290,11 @@ static void learn_cbow(w2v_learner *learner, const w2v_problem *problem) {
         const w2v_real scale = scale_of(plan->context_scale, n);
         kernels->rows_add(context_steps(learner, problem, g), n, plan->stride, scale, learner->hidden_steps[g]);
     }
-    w2v_optimizer_move(&learner->optimizer, problem->lr);
 }
 
-/* Bring near what the optimizer remembers of the rows of a problem. */
-static void prefetch_states(const w2v_plan *plan, const w2v_problem *problem) {
-    const int64_t stride = plan->stride, state_stride = w2v_state_stride(plan->optimizer, stride);
-    const size_t n_bytes = (size_t)state_stride * sizeof(w2v_real);
-    for (int32_t i = 0; i < problem->n_contexts; i++)
-        row_prefetch(plan->in_states + id_of(plan->in_vecs, problem->contexts[i], stride) * state_stride, n_bytes);
-    for (int64_t t = 0; t < problem->set_starts[problem->n_sets]; t++)
-        row_prefetch(plan->out_states + id_of(plan->out_vecs, problem->targets[t], stride) * state_stride, n_bytes);
+void w2v_learner_finish(w2v_learner *learner) {
+    w2v_optimizer_move(&learner->optimizer, learner->lr);
+    learner->n_unmoved = 0;
 }
 
 void w2v_problem_learn(w2v_learner *learner, w2v_problem *problem, const w2v_problem *later) {
@@ -308,9 +302,11 @@ void w2v_problem_learn(w2v_learner *learner, w2v_problem *problem, const w2v_pro
     if (later) {
         learner->fetch = later->targets;
         learner->fetch_end = later->targets + later->set_starts[later->n_sets];
-        if (learner->plan->optimizer != W2V_SGD) prefetch_states(learner->plan, later);
     }
     if (learner->plan->model == W2V_SKIP_GRAM) learn_skip_gram(learner, problem);
     else learn_cbow(learner, problem);
+    learner->n_unmoved += problem->n_windows;
+    learner->lr = problem->lr;
+    if (learner->n_unmoved >= learner->plan->step_windows) w2v_learner_finish(learner);
     problem->n_windows = problem->n_contexts = 0;
 }

@@ -7,7 +7,6 @@
 
 #include "kernels.h"
 #include "optimizer.h"
-#include "rows.h"
 #include "sampler.h"
 #include "walk.h"
 
@@ -30,9 +29,8 @@ typedef struct {
 typedef struct {
     const w2v_plan *plan;
     const w2v_kernels *kernels;
-    w2v_rows in_rows, out_rows;
     w2v_noise noise;                  /* not for trees */
-    w2v_optimizer_run optimizer;      /* unless it is plain, ... */
+    w2v_optimizer_run optimizer;      /* the matrices and, unless the plan is plain, ... */
     w2v_real **input_steps, **target_steps; /* [most inputs], [most targets] ... where the rows of a tile learn */
     w2v_real **hidden, **hidden_steps; /* [G] rows: CBOW's inputs and what they learnt */
     w2v_real *hidden_rows;            /* [2G, stride] these rows */
@@ -40,6 +38,8 @@ typedef struct {
     w2v_real hit_row[1 + W2V_TILE_SLACK], **hit_weights; /* [most inputs] the weights of a tile of hits: all this row */
     w2v_real *const *fetch;           /* the later problem's targets that no tile has fetched yet ... */
     w2v_real *const *fetch_end;       /* ... up to here */
+    int32_t n_unmoved;                /* windows whose steps the optimizer has not yet made moves of, ... */
+    w2v_real lr;                      /* ... and what to make them with */
     double loss;                      /* sums since the caller last took them */
     int64_t n_predictions;
 } w2v_learner;
@@ -58,5 +58,8 @@ int w2v_problem_add(w2v_problem *problem, const w2v_learner *learner, const w2v_
 void w2v_problem_close(w2v_problem *problem, w2v_learner *learner);
 /* Score and learn, fetching the targets of a `later` problem (or NULL) meanwhile; the problem is empty afterwards. */
 void w2v_problem_learn(w2v_learner *learner, w2v_problem *problem, const w2v_problem *later);
+
+/* Nothing will be learnt for a while: move what is still to be moved. */
+void w2v_learner_finish(w2v_learner *learner);
 
 #endif

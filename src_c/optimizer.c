@@ -17,8 +17,9 @@ int64_t w2v_state_stride(w2v_optimizer optimizer, int64_t stride) {
     return 0;
 }
 
-static w2v_status steps_init(w2v_row_steps *steps, int64_t n_rows, int64_t stride, int64_t capacity) {
-    const size_t n_bytes = (size_t)(capacity * stride) * sizeof(w2v_real);
+static w2v_status sums_init(w2v_row_steps *steps, int64_t n_rows, int64_t capacity) {
+    if (capacity > n_rows) capacity = n_rows;
+    const size_t n_bytes = (size_t)(capacity * steps->vectors.stride) * sizeof(w2v_real);
     steps->slots = calloc((size_t)n_rows, sizeof *steps->slots);
     steps->ids = malloc((size_t)capacity * sizeof *steps->ids + 1);
     steps->sums = aligned_new(n_bytes + 1);
@@ -27,20 +28,24 @@ static w2v_status steps_init(w2v_row_steps *steps, int64_t n_rows, int64_t strid
     return W2V_OK;
 }
 
-w2v_status w2v_optimizer_init(w2v_optimizer_run *run, const w2v_plan *plan, int64_t n_in, int64_t n_out) {
+w2v_status w2v_optimizer_init(w2v_optimizer_run *run, const w2v_plan *plan, int64_t n_in, int64_t n_out, int with_hot) {
     const int64_t stride = plan->stride, state_stride = w2v_state_stride(plan->optimizer, stride);
+    const int64_t n_hot_in = with_hot ? plan->n_hot_in : 0, n_hot_out = with_hot ? plan->n_hot_out : 0;
     *run = (w2v_optimizer_run){.plan = plan, .kernels = w2v_kernels_get()};
-    run->in = (w2v_row_steps){plan->in_vecs, plan->in_states, stride, state_stride, NULL, NULL, NULL, 0};
-    run->out = (w2v_row_steps){plan->out_vecs, plan->out_states, stride, state_stride, NULL, NULL, NULL, 0};
-    if (is_plain(plan)) return W2V_OK;
-    if (steps_init(&run->in, plan->n_words, stride, n_in) == W2V_OK &&
-        steps_init(&run->out, plan->n_words, stride, n_out) == W2V_OK)
+    if (w2v_rows_init(&run->in.vectors, plan->in_vecs, n_hot_in, stride) == W2V_OK &&
+        w2v_rows_init(&run->out.vectors, plan->out_vecs, n_hot_out, stride) == W2V_OK &&
+        w2v_rows_init(&run->in.states, plan->in_states, state_stride ? n_hot_in : 0, state_stride) == W2V_OK &&
+        w2v_rows_init(&run->out.states, plan->out_states, state_stride ? n_hot_out : 0, state_stride) == W2V_OK &&
+        (is_plain(plan) || (sums_init(&run->in, plan->n_words, n_in) == W2V_OK &&
+                            sums_init(&run->out, plan->n_words, n_out) == W2V_OK)))
         return W2V_OK;
     w2v_optimizer_free(run);
     return W2V_ERR_MEMORY;
 }
 
 static void steps_free(w2v_row_steps *steps) {
+    w2v_rows_free(&steps->vectors);
+    w2v_rows_free(&steps->states);
     free(steps->slots);
     free(steps->ids);
     aligned_free(steps->sums);
@@ -52,24 +57,30 @@ void w2v_optimizer_free(w2v_optimizer_run *run) {
     memset(run, 0, sizeof *run);
 }
 
+void w2v_optimizer_merge(w2v_optimizer_run *run, w2v_real share) {
+    w2v_rows_merge(&run->in.vectors, share);
+    w2v_rows_merge(&run->out.vectors, share);
+    w2v_rows_merge(&run->in.states, share);
+    w2v_rows_merge(&run->out.states, share);
+}
+
 static w2v_real *steps_of(w2v_row_steps *steps, int64_t id) {
-    if (!steps->slots) return steps->rows + id * steps->stride;
+    if (!steps->slots) return row_of(&steps->vectors, id);
     if (!steps->slots[id]) {
         steps->ids[steps->n_touched] = (int32_t)id;
         steps->slots[id] = (int32_t)++steps->n_touched;
     }
-    return steps->sums + (steps->slots[id] - 1) * steps->stride;
+    return steps->sums + (steps->slots[id] - 1) * steps->vectors.stride;
 }
 
 w2v_real *w2v_in_steps(w2v_optimizer_run *run, int64_t id) { return steps_of(&run->in, id); }
 w2v_real *w2v_out_steps(w2v_optimizer_run *run, int64_t id) { return steps_of(&run->out, id); }
 
 static double squared_of(const w2v_kernels *kernels, const w2v_row_steps *steps) {
+    const int64_t stride = steps->vectors.stride;
     double sum = 0;
-    for (int64_t slot = 0; slot < steps->n_touched; slot++) {
-        const w2v_real *row = steps->sums + slot * steps->stride;
-        sum += (double)kernels->dot(row, row, steps->stride);
-    }
+    for (const w2v_real *row = steps->sums; row < steps->sums + steps->n_touched * stride; row += stride)
+        sum += (double)kernels->dot(row, row, stride);
     return sum;
 }
 
@@ -100,13 +111,16 @@ void w2v_row_move(const w2v_optimizer_run *run, w2v_real *row, w2v_real *state, 
 }
 
 static void move_rows(const w2v_optimizer_run *run, w2v_row_steps *steps, const w2v_move *move) {
+    enum { AHEAD = 3 }; /* rows: their states have not been near since they were last moved */
+    const int64_t stride = steps->vectors.stride;
+    const size_t state_bytes = (size_t)steps->states.stride * sizeof(w2v_real);
     for (int64_t slot = 0; slot < steps->n_touched; slot++) {
-        const int64_t id = steps->ids[slot];
-        w2v_real *state = steps->states ? steps->states + id * steps->state_stride : NULL;
-        w2v_row_move(run, steps->rows + id * steps->stride, state, steps->sums + slot * steps->stride, move);
+        const int64_t id = steps->ids[slot], later = slot + AHEAD;
+        if (later < steps->n_touched) row_prefetch(row_of(&steps->states, steps->ids[later]), state_bytes);
+        w2v_row_move(run, row_of(&steps->vectors, id), row_of(&steps->states, id), steps->sums + slot * stride, move);
         steps->slots[id] = 0;
     }
-    memset(steps->sums, 0, (size_t)(steps->n_touched * steps->stride) * sizeof(w2v_real));
+    memset(steps->sums, 0, (size_t)(steps->n_touched * stride) * sizeof(w2v_real));
     steps->n_touched = 0;
 }
 
@@ -117,6 +131,7 @@ void w2v_optimizer_move_by(w2v_optimizer_run *run, const w2v_move *move) {
 }
 
 void w2v_optimizer_move(w2v_optimizer_run *run, w2v_real lr) {
+    if (is_plain(run->plan)) return;
     const w2v_move move = w2v_move_of(run->plan, lr, w2v_optimizer_squared(run));
     w2v_optimizer_move_by(run, &move);
 }

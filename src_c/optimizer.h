@@ -1,9 +1,9 @@
-/* optimizer.h: where the steps of rows go, and what an optimizer makes of them.
+/* optimizer.h: a thread's view of both matrices: where the steps of rows go, and what an optimizer makes of them.
  *
  * Plain gradient descent adds each step to its row at once, times the learning rate. Everything else (momentum, Adagrad,
  * Adam, a bound on the gradient's length) needs the whole gradient of a row, so steps are first summed by row, in
- * memory of the thread's own, and w2v_optimizer_move then moves the rows. A step is what is learnt from one tile or one
- * batch; rows that it does not touch, and what is remembered of them, stay as they are.
+ * memory of the thread's own, and w2v_optimizer_move then moves the rows. A step is what is learnt from a few windows or
+ * a batch; rows that it does not touch, and what is remembered of them, stay as they are.
  *
  *   momentum (Polyak, 1964)                   v = decay_1 v - g;      row += lr v
  *   Adagrad (Duchi et al., JMLR 2011)         G += g^2;               row -= lr g / (sqrt(G) + epsilon)
@@ -15,12 +15,12 @@
 
 #include "kernels.h"
 #include "plan.h"
+#include "rows.h"
 
-/* The steps of one matrix, summed by row. */
+/* One matrix, and the steps of its rows. */
 typedef struct {
-    w2v_real *rows;   /* [n_rows, stride] the matrix */
-    w2v_real *states; /* [n_rows, state_stride] or NULL */
-    int64_t stride, state_stride;
+    w2v_rows vectors;
+    w2v_rows states;  /* what the optimizer remembers of each row */
     int32_t *slots;   /* [n_rows] 1 + the row's place in the next two, 0 if it was not touched; NULL where plain */
     int32_t *ids;     /* [capacity] the rows that were touched */
     w2v_real *sums;   /* [capacity, stride] their steps; the rest is zero */
@@ -33,9 +33,12 @@ typedef struct {
     w2v_row_steps in, out;
 } w2v_optimizer_run;
 
-/* Room for steps on so many distinct rows of in_vecs and out_vecs; none is needed, or taken, where the plan is plain. */
-w2v_status w2v_optimizer_init(w2v_optimizer_run *run, const w2v_plan *plan, int64_t n_in, int64_t n_out);
+/* Room for steps on so many distinct rows of in_vecs and out_vecs; none is needed, or taken, where the plan is plain.
+ * `with_hot` says whether the thread keeps the plan's hot rows to itself. */
+w2v_status w2v_optimizer_init(w2v_optimizer_run *run, const w2v_plan *plan, int64_t n_in, int64_t n_out, int with_hot);
 void w2v_optimizer_free(w2v_optimizer_run *run);
+/* w2v_rows_merge for all that is hot. */
+void w2v_optimizer_merge(w2v_optimizer_run *run, w2v_real share);
 
 /* Where to add a step of row `id` of in_vecs or out_vecs. */
 w2v_real *w2v_in_steps(w2v_optimizer_run *run, int64_t id);

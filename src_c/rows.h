@@ -3,7 +3,8 @@
  * Word ids and node numbers are ranks, so "frequent" is "below n_hot". Threads that fight over the cache lines of the
  * same few rows lose a third of their speed; private copies, merged from time to time, win it back. Each thread
  * adds its difference divided by the number of threads: frequent rows are moved by every thread alike and want the
- * mean of what the threads learnt (their sum overshoots and diverges from 4 threads on). */
+ * mean of what the threads learnt (their sum overshoots and diverges from 4 threads on). What an optimizer remembers of
+ * these rows is kept and merged alike. */
 #ifndef W2V_ROWS_H
 #define W2V_ROWS_H
 
@@ -19,6 +20,12 @@ typedef struct {
 
 W2V_INLINE w2v_real *row_of(const w2v_rows *rows, int64_t id) {
     return (id < rows->n_hot ? rows->hot : rows->shared) + id * rows->stride;
+}
+
+/* The inverse of row_of. */
+W2V_INLINE int64_t id_of(const w2v_rows *rows, const w2v_real *row) {
+    const w2v_real *first = row >= rows->hot && row < rows->hot + rows->n_hot * rows->stride ? rows->hot : rows->shared;
+    return (row - first) / rows->stride;
 }
 
 w2v_status w2v_rows_init(w2v_rows *rows, w2v_real *shared, int64_t n_hot, int64_t stride);

@@ -276,12 +276,10 @@ static void move_inputs(softmax_run *run) {
 }
 
 static void move_words(softmax_run *run, const share *s) {
-    const w2v_plan *plan = run->plan;
-    const int64_t stride = plan->stride, state_stride = w2v_state_stride(plan->optimizer, stride);
+    w2v_optimizer_run *optimizer = &run->batch.optimizer;
     for (int64_t id = s->first; id < s->end; id++)
-        w2v_row_move(&run->batch.optimizer, plan->out_vecs + id * stride,
-                     plan->out_states ? plan->out_states + id * state_stride : NULL, run->word_steps + id * stride,
-                     &run->move);
+        w2v_row_move(optimizer, row_of(&optimizer->out.vectors, id), row_of(&optimizer->out.states, id),
+                     run->word_steps + id * run->plan->stride, &run->move);
 }
 
 /* What each thread does; those beyond the number that OpenMP grants do not exist, so shares are dealt out in turn. */

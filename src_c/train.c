@@ -70,8 +70,7 @@ static void report(epoch_run *run, worker *w) {
     int64_t *n_predictions = batched ? &w->sampled.n_predictions : &w->learner.n_predictions;
     const w2v_real share = (w2v_real)1 / (w2v_real)run->n_threads;
     omp_set_lock(&run->lock);
-    w2v_rows_merge(&w->learner.in_rows, share);
-    w2v_rows_merge(&w->learner.out_rows, share);
+    w2v_optimizer_merge(&w->learner.optimizer, share);
     w2v_sampled_merge(&w->sampled, 1.0 / run->n_threads);
     run->progress->loss += *loss;
     run->progress->n_predictions += *n_predictions;
@@ -119,6 +118,7 @@ static void finish(const epoch_run *run, worker *w) {
     }
     if (newest_of(w)->n_windows) close_newest(w);
     while (w->n_learnt < w->n_closed) learn_oldest(w, NULL);
+    w2v_learner_finish(&w->learner);
 }
 
 static void learn_shard(epoch_run *run, worker *w, int64_t shard) {

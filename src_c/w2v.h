@@ -173,6 +173,7 @@ typedef struct {
     double *nce_log_z;        /* INOUT NCE in batches: log Z, learnt with the rest; NULL: 0, and not learnt */
     w2v_optimizer optimizer;
     double decay_1, decay_2, epsilon; /* see w2v_move in kernels.h */
+    int32_t step_windows;     /* windows that make one step, unless there are batches or steps are added at once */
     double clip_norm;         /* longest gradient of a step, all its rows taken together; 0: any */
     w2v_real *in_states;      /* INOUT [V, w2v_state_stride] what the optimizer remembers; NULL for W2V_SGD */
     w2v_real *out_states;     /* INOUT the same of out_vecs */
@@ -183,7 +184,7 @@ typedef struct {
     uint64_t seed;
     uint64_t epoch;
     int32_t n_threads;
-    int64_t n_hot_in, n_hot_out; /* most frequent rows of which each thread keeps a private copy; W2V_SGD only */
+    int64_t n_hot_in, n_hot_out; /* most frequent rows of which each thread keeps a private copy */
 } w2v_plan;
 
 /* How many numbers an optimizer remembers of a row of `stride` numbers. */

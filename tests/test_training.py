@@ -95,6 +95,7 @@ def test_an_epoch_of_the_double_build_is_the_twins_to_the_last_digits(
     s = twins.make_settings(**mode, **optimizer, shrink_windows=shrink_windows, sample=sample, window=4, seed=9)
     monkeypatch.setitem(trainer.TILE_INPUTS, s.loss, tile_inputs)
     monkeypatch.setitem(trainer.NOISE_CENTERS, s.model, noise_centers)
+    monkeypatch.setattr(trainer, "STEP_WINDOWS", 4)
     # Paths of at most 4 nodes: the scalar kernels work on so many targets at once, as the twin does on all.
     counts = np.array([60, 50, 40, 40, 30, 30, 20, 20], dtype=np.int64)
     rng = np.random.default_rng(1)
@@ -118,6 +119,7 @@ def test_an_epoch_of_the_double_build_is_the_twins_to_the_last_digits(
         epoch=4,
         lr=0.2,
         tile_inputs=tile_inputs,
+        step_windows=4,
         noise_centers=trainer.noise_fields(s)["noise_centers"],
     )
 

@@ -241,6 +241,7 @@ def train_epoch(
     lr: float,
     tile_inputs: int,
     noise_centers: int,
+    step_windows: int = 1,
     most_at_once: int = 1000,
 ) -> Trained:
     """One epoch with one thread, in place; for text of one piece, so that `lr` is that of its start, and few targets.
@@ -255,6 +256,7 @@ def train_epoch(
     per_pair = s.model == "sg" and s.loss != "hs" and not s.share_noise
     n_lanes = max(1, noise_centers)
     biases = slice(s.vector_size, s.vector_size + s.has_bias)
+    step = Step(vecs)
 
     def learn(inputs: np.ndarray, rows: list[int], targets: Any, weights: np.ndarray, steps: Any = None) -> None:
         sums.loss += logistic_tile(inputs, rows, out_vecs, targets, weights, lr, steps, most_at_once)
@@ -270,62 +272,72 @@ def train_epoch(
             targets = noise_targets(centers, s.negative, tables.noise_word)
             if s.loss == "nce":
                 hits = np.array([s.negative if center == tables.noise_word else 0 for center in centers], float)
+        rows_out = list(targets)
         weights = np.stack(list(targets.values()), axis=1)
-        # What adds to the observed pairs: [window, target], for the gradient as a whole.
-        more = hits[:, None] * (np.array(list(targets)) == np.array(centers)[:, None])
+        # Noise that adds to the observed pairs, [window, target].
+        more = hits[:, None] * (np.array(rows_out) == np.array(centers)[:, None])
 
         if s.model == "cbow":
             means = np.array([[1 / len(rows)] for rows in contexts])
             hidden = np.stack([in_vecs[rows].sum(axis=0) for rows in contexts])
             hidden *= means if s.cbow_mean else 1
             hidden[:, biases] = 1
-            steps = np.zeros_like(hidden)
-            gradient = np.zeros_like(out_vecs)
+            hidden_steps = np.zeros_like(hidden)
             if is_plain:
-                learn(hidden, list(range(len(group))), list(targets), weights, steps)
+                learn(hidden, list(range(len(group))), rows_out, weights, hidden_steps)
                 for window in np.flatnonzero(hits):
-                    row = slice(window, window + 1)
-                    learn(hidden[row], [0], [centers[window]], hits[row], steps[row])
-            else:
-                for part in (weights, more):
-                    loss, by_inputs, by_targets = tile_gradients(hidden, out_vecs[list(targets)], part)
-                    sums.loss += loss
-                    steps -= by_inputs
-                    gradient[list(targets)] += by_targets
-            steps[:, biases] = 0
+                    own = slice(window, window + 1)
+                    learn(hidden[own], [0], [centers[window]], hits[own], hidden_steps[own])
+            for part in () if is_plain else (weights, more):
+                loss, by_inputs, by_targets = tile_gradients(hidden, out_vecs[rows_out], part)
+                sums.loss += loss
+                hidden_steps -= by_inputs
+                step.add(1, rows_out, by_targets)
+            hidden_steps[:, biases] = 0
             sums.n_predictions += len(group)
             exact = means if s.cbow_mean else np.ones_like(means)
             other = np.ones_like(means) if s.cbow_mean else means  # gensim's in place of the exact step
-            steps *= exact if s.cbow_update == "exact" else other
-            in_steps = np.zeros_like(in_vecs)
-            for rows, step in zip(contexts, steps, strict=True):
-                np.add.at(in_steps, rows, step)
-            if is_plain:
-                in_vecs += in_steps
-            else:
-                optimizer.move((-in_steps, gradient), ({row for rows in contexts for row in rows}, set(targets)), lr)
-            continue
-
-        inputs = [(row, window) for window, rows in enumerate(contexts) for row in rows]
-        for part in batched(inputs, 1 if per_pair else tile_inputs):
-            rows, places = [row for row, _ in part], np.array([window for _, window in part])
-            sums.n_predictions += len(part)
-            if is_plain:
-                learn(in_vecs, rows, list(targets), weights[places])
-                for window in np.flatnonzero(hits):
-                    own = [row for row, place in part if place == window]
-                    if own:
-                        learn(in_vecs, own, [centers[window]], hits[[window]])
-                continue
-            gradients = np.zeros_like(in_vecs), np.zeros_like(out_vecs)
-            for chosen in (weights, more):
-                loss, by_inputs, by_targets = tile_gradients(in_vecs[rows], out_vecs[list(targets)], chosen[places])
-                sums.loss += loss
-                np.add.at(gradients[0], rows, by_inputs)
-                gradients[1][list(targets)] += by_targets
-            gradients[0][:, biases] = 0
-            optimizer.move(gradients, (set(rows), set(targets)), lr)
+            hidden_steps *= exact if s.cbow_update == "exact" else other
+            for rows, hidden_step in zip(contexts, hidden_steps, strict=True):
+                if is_plain:
+                    np.add.at(in_vecs, rows, hidden_step)
+                else:
+                    step.add(0, rows, -hidden_step)
+        else:
+            inputs = [(row, window) for window, rows in enumerate(contexts) for row in rows]
+            for part in batched(inputs, 1 if per_pair else tile_inputs):
+                rows, places = [row for row, _ in part], np.array([window for _, window in part])
+                sums.n_predictions += len(part)
+                if is_plain:
+                    learn(in_vecs, rows, rows_out, weights[places])
+                    for window in np.flatnonzero(hits):
+                        if own := [row for row, place in part if place == window]:
+                            learn(in_vecs, own, [centers[window]], hits[[window]])
+                for chosen in () if is_plain else (weights, more):
+                    loss, by_inputs, by_targets = tile_gradients(in_vecs[rows], out_vecs[rows_out], chosen[places])
+                    sums.loss += loss
+                    by_inputs[:, biases] = 0
+                    step.add(0, rows, by_inputs)
+                    step.add(1, rows_out, by_targets)
+        step.n_windows += len(group)
+        if step.n_windows >= step_windows:
+            optimizer.move(step.gradients, step.touched, lr)
+            step = Step(vecs)
+    optimizer.move(step.gradients, step.touched, lr)
     return sums
+
+
+class Step:
+    """The gradients of some windows by both matrices, and the rows that they touch."""
+
+    def __init__(self, vecs: Sequence[np.ndarray]) -> None:
+        self.gradients = [np.zeros_like(matrix) for matrix in vecs]
+        self.touched: list[set[int]] = [set(), set()]
+        self.n_windows = 0
+
+    def add(self, matrix: int, rows: Sequence[int], gradients: np.ndarray) -> None:
+        np.add.at(self.gradients[matrix], rows, gradients)
+        self.touched[matrix].update(rows)
 
 
 def batched(items: Sequence[Any], n: int) -> list[Sequence[Any]]:
