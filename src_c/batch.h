@@ -1,8 +1,9 @@
-/* batch.h: a mini-batch of inputs, each with the word that it should predict.
+/* batch.h: a mini-batch of predictions, each of a target word from an input.
  *
- * Skip-gram makes an input of each context word, CBOW of each window. The inputs are copied together before the batch
- * is scored, and what they learnt is added to the rows they came from afterwards. How they are scored is the
- * business of sampled.c and softmax.c. */
+ * Skip-gram makes an input of each context word, CBOW of each window. A word is a context of all its neighbours, so
+ * skip-gram's predictions share their inputs many times over: an input is in the batch once, whatever the number of
+ * its targets. The inputs are copied together before the batch is scored, and what they learnt is added to the rows they
+ * came from afterwards. How they are scored is the business of sampled.c and softmax.c. */
 #ifndef W2V_BATCH_H
 #define W2V_BATCH_H
 
@@ -19,14 +20,17 @@ typedef struct {
     const w2v_plan *plan;
     const w2v_kernels *kernels;
     w2v_real lr;
-    int32_t n_inputs;   /* so far: B when full, or up to 2W - 1 more, since windows stay together */
-    int32_t capacity;
-    int32_t *targets;   /* [capacity] ids */
-    int32_t *starts;    /* [capacity + 1] into the next */
-    int32_t *contexts;  /* ids of the words whose vectors make an input */
+    int32_t n_predictions; /* so far: the plan's batch_size when full, or up to 2W - 1 more: windows stay together */
+    int32_t n_inputs;      /* B, of them all */
+    int32_t capacity;      /* for predictions */
+    int32_t *targets;   /* [capacity] of each prediction: its word's id ... */
+    int32_t *input_of;  /* [capacity] ... and its input */
+    int32_t *starts;    /* [capacity + 1] of each input: where in the next are ... */
+    int32_t *contexts;  /* ... the ids of the words whose vectors make it */
+    int32_t *seen;      /* [V] skip-gram: 1 + the input that is this word, 0 if there is none */
     w2v_real *inputs;   /* [capacity, stride] */
     w2v_real *steps;    /* [capacity, stride] what they learn */
-    w2v_real *weights;  /* [capacity] what their gradients count, at most 1 (see w2v_batch_gather) */
+    w2v_real *weights;  /* [capacity] what a prediction's gradient counts, at most 1 (see w2v_batch_gather) */
     int32_t *n_alike;   /* [V] scratch, zero between uses */
     w2v_real **rows;    /* [2W] */
     w2v_optimizer_run optimizer;

@@ -30,9 +30,11 @@ w2v_status w2v_sampled_init(w2v_sampled *sampled, const w2v_plan *plan) {
     sampled->noise_rows = aligned_new(n_bytes);
     sampled->noise_steps = aligned_new(n_bytes);
     sampled->scores = aligned_new(capacity * room * sizeof(w2v_real));
+    sampled->grads = aligned_new(capacity * room * sizeof(w2v_real));
+    sampled->row = aligned_new(room * sizeof(w2v_real));
     sampled->target_grads = malloc(capacity * sizeof(w2v_real));
     if (!sampled->noise || !sampled->noise_rows || !sampled->noise_steps || !sampled->scores ||
-        !sampled->target_grads) {
+        !sampled->grads || !sampled->row || !sampled->target_grads) {
         w2v_sampled_free(sampled);
         return W2V_ERR_MEMORY;
     }
@@ -47,6 +49,8 @@ void w2v_sampled_free(w2v_sampled *sampled) {
     aligned_free(sampled->noise_rows);
     aligned_free(sampled->noise_steps);
     aligned_free(sampled->scores);
+    aligned_free(sampled->grads);
+    aligned_free(sampled->row);
     free(sampled->target_grads);
     memset(sampled, 0, sizeof *sampled);
 }
@@ -76,7 +80,7 @@ static void draw_noise(w2v_sampled *sampled) {
     }
 }
 
-/* Each of these turns the scores of one input's noise words into the gradients of its loss, which it returns, and
+/* Each of these turns the scores of one prediction's noise words into the gradients of its loss, which it returns, and
  * the target's score into the target's gradient. */
 
 static double nce_row(const w2v_kernels *kernels, w2v_real *scores, int32_t n, w2v_real *target, w2v_real log_z) {
@@ -122,30 +126,44 @@ static double log_z_descent(const w2v_real *grads, int32_t n, w2v_real target_gr
     return sum;
 }
 
+/* From the scores of a prediction's noise words, in `row`, and its target to the gradients by them; returns the loss. */
+static double find_gradients_of(w2v_sampled *sampled, int32_t prediction, w2v_real *row, w2v_real *target) {
+    const w2v_batch *batch = &sampled->batch;
+    const w2v_plan *plan = batch->plan;
+    const w2v_kernels *kernels = batch->kernels;
+    const int32_t K = plan->n_noise, room = sampled->room, id = batch->targets[prediction];
+    const w2v_real *input = batch->inputs + (int64_t)batch->input_of[prediction] * plan->stride;
+    if (plan->loss != W2V_NCE)
+        for (int32_t k = 0; k < K; k++) row[k] = sampled->noise[k] == id ? W2V_OUT_OF_SIGHT : row[k];
+    for (int32_t k = K; k < room; k++) row[k] = W2V_OUT_OF_SIGHT;
+    *target = kernels->dot(input, out_row(plan, id), plan->stride);
+    const double loss = plan->loss == W2V_NCE ? nce_row(kernels, row, room, target, (w2v_real)sampled->log_z)
+                        : plan->loss == W2V_SAMPLED_SOFTMAX ? sampled_softmax_row(kernels, row, room, target)
+                                                            : blackout_row(kernels, row, room, target);
+    if (batch->weights[prediction] < 1) {
+        kernels->scale_row(row, room, batch->weights[prediction]);
+        *target *= batch->weights[prediction];
+    }
+    return loss;
+}
+
 static void find_gradients(w2v_sampled *sampled) {
     const w2v_batch *batch = &sampled->batch;
-    double descent = 0;
     const w2v_plan *plan = batch->plan;
     const w2v_kernels *kernels = batch->kernels;
     const int32_t K = plan->n_noise, room = sampled->room;
-    for (int32_t i = 0; i < batch->n_inputs; i++) {
-        const int32_t id = batch->targets[i];
-        w2v_real *scores = sampled->scores + (int64_t)i * room, *target = sampled->target_grads + i;
-        if (plan->loss != W2V_NCE)
-            for (int32_t k = 0; k < K; k++) scores[k] = sampled->noise[k] == id ? W2V_OUT_OF_SIGHT : scores[k];
-        for (int32_t k = K; k < room; k++) scores[k] = W2V_OUT_OF_SIGHT;
-        *target = kernels->dot(batch->inputs + i * plan->stride, out_row(plan, id), plan->stride);
-        sampled->loss += plan->loss == W2V_NCE               ? nce_row(kernels, scores, room, target, (w2v_real)sampled->log_z)
-                         : plan->loss == W2V_SAMPLED_SOFTMAX ? sampled_softmax_row(kernels, scores, room, target)
-                                                             : blackout_row(kernels, scores, room, target);
-        if (batch->weights[i] < 1) {
-            kernels->scale_row(scores, room, batch->weights[i]);
-            *target *= batch->weights[i];
-        }
-        if (plan->nce_log_z) descent += log_z_descent(scores, K, *target);
+    double descent = 0;
+    memset(sampled->grads, 0, (size_t)batch->n_inputs * (size_t)room * sizeof *sampled->grads);
+    for (int32_t i = 0; i < batch->n_predictions; i++) {
+        const int64_t at = (int64_t)batch->input_of[i] * room;
+        w2v_real *scores = sampled->scores + at, *grads = sampled->grads + at;
+        kernels->rows_sum(&scores, 1, room, 1, sampled->row);
+        sampled->loss += find_gradients_of(sampled, i, sampled->row, &sampled->target_grads[i]);
+        kernels->rows_add(&grads, 1, room, 1, sampled->row);
+        if (plan->nce_log_z) descent += log_z_descent(sampled->row, K, sampled->target_grads[i]);
     }
-    sampled->log_z += (double)batch->lr * descent / batch->n_inputs;
-    sampled->n_predictions += batch->n_inputs;
+    sampled->log_z += (double)batch->lr * descent / batch->n_predictions;
+    sampled->n_predictions += batch->n_predictions;
 }
 
 /* All gradients are those of the rows as they were when the batch began. */
@@ -162,20 +180,21 @@ void w2v_sampled_learn(w2v_sampled *sampled) {
     draw_noise(sampled);
     scores_product(plan->gemm, B, K, D, batch->inputs, sampled->noise_rows, stride, sampled->scores, room);
     find_gradients(sampled);
-    input_steps_product(plan->gemm, B, K, D, factor, sampled->scores, room, sampled->noise_rows, stride, 0, batch->steps);
-    target_steps_product(plan->gemm, B, K, D, factor, sampled->scores, room, batch->inputs, stride, 0,
+    input_steps_product(plan->gemm, B, K, D, factor, sampled->grads, room, sampled->noise_rows, stride, 0, batch->steps);
+    target_steps_product(plan->gemm, B, K, D, factor, sampled->grads, room, batch->inputs, stride, 0,
                          sampled->noise_steps);
-    for (int32_t i = 0; i < B; i++) {
-        w2v_real *step = batch->steps + i * plan->stride;
-        kernels->rows_add(&step, 1, plan->stride, factor * sampled->target_grads[i], out_row(plan, batch->targets[i]));
+    for (int32_t i = 0; i < batch->n_predictions; i++) {
+        w2v_real *step = batch->steps + (int64_t)batch->input_of[i] * stride;
+        kernels->rows_add(&step, 1, stride, factor * sampled->target_grads[i], out_row(plan, batch->targets[i]));
     }
-    for (int32_t i = 0; i < B; i++) {
+    for (int32_t i = 0; i < batch->n_predictions; i++) {
         w2v_real *row = w2v_out_steps(&batch->optimizer, batch->targets[i]);
-        kernels->rows_add(&row, 1, plan->stride, factor * sampled->target_grads[i], batch->inputs + i * plan->stride);
+        const w2v_real *input = batch->inputs + (int64_t)batch->input_of[i] * stride;
+        kernels->rows_add(&row, 1, stride, factor * sampled->target_grads[i], input);
     }
     for (int32_t k = 0; k < K; k++) {
         w2v_real *row = w2v_out_steps(&batch->optimizer, sampled->noise[k]);
-        kernels->rows_add(&row, 1, plan->stride, 1, sampled->noise_steps + k * plan->stride);
+        kernels->rows_add(&row, 1, stride, 1, sampled->noise_steps + (int64_t)k * stride);
     }
     w2v_batch_scatter(batch);
     w2v_optimizer_move(&batch->optimizer, batch->lr);

@@ -1,6 +1,6 @@
 /* sampled.h: the losses that compare a target with some hundred noise words: NCE, sampled softmax, BlackOut.
  *
- * All inputs of a batch share the noise words, so that scores, the inputs' steps and the noise words' steps are three
+ * All predictions of a batch share the noise words, so that scores, the inputs' steps and the noise words' steps are three
  * matrix products. A thread has a batch of its own. */
 #ifndef W2V_SAMPLED_H
 #define W2V_SAMPLED_H
@@ -15,8 +15,10 @@ typedef struct {
     int32_t *noise;          /* [K] ids */
     w2v_real *noise_rows;    /* [K, stride] copies of rows of out_vecs */
     w2v_real *noise_steps;   /* [K, stride] */
-    w2v_real *scores;        /* [capacity, room], then the gradients of the loss by them */
-    w2v_real *target_grads;  /* [capacity] */
+    w2v_real *scores;        /* [capacity, room] of each input and noise word */
+    w2v_real *grads;         /* [capacity, room] of the loss by them, summed over the predictions of an input */
+    w2v_real *row;           /* [room] one prediction's part of them */
+    w2v_real *target_grads;  /* [capacity] of the loss by the score of each prediction's target */
     double log_z, shared_log_z; /* NCE's log Z as this thread has it, and as it was when the threads last met */
     double loss;             /* sums since the caller last took them */
     int64_t n_predictions;

@@ -46,9 +46,10 @@ typedef struct {
     w2v_batch batch;
     w2v_walk walk;
     int64_t shard, n_shards;
-    w2v_real *target_scores; /* [capacity] */
+    w2v_real *target_scores; /* [capacity] of each prediction */
     w2v_real *target_rows;   /* [capacity, stride] the targets as they were when the batch began */
-    w2v_real *log_sums;      /* [capacity] log sum_w exp(score) */
+    w2v_real *input_weights; /* [capacity] the sum of the weights of an input's predictions */
+    w2v_real *log_sums;      /* [capacity] of each input: log sum_w exp(score) */
     w2v_real *word_steps;    /* [V, stride] unless the plan is plain: what the words learn from a batch */
     w2v_move move;           /* what is done with it ... */
     int moving;              /* ... if it is */
@@ -88,6 +89,7 @@ static void run_free(softmax_run *run) {
     free(run->shares);
     free(run->target_scores);
     aligned_free(run->target_rows);
+    free(run->input_weights);
     free(run->log_sums);
     aligned_free(run->word_steps);
     w2v_batch_free(&run->batch);
@@ -102,10 +104,11 @@ static w2v_status run_init(softmax_run *run, const int32_t *ids, int64_t n_ids) 
     if (w2v_walk_init(&run->walk, plan, ids, n_ids) != W2V_OK) return W2V_ERR_MEMORY;
     run->target_scores = malloc((size_t)run->batch.capacity * sizeof(w2v_real));
     run->target_rows = aligned_new((size_t)run->batch.capacity * (size_t)plan->stride * sizeof(w2v_real));
+    run->input_weights = malloc((size_t)run->batch.capacity * sizeof(w2v_real));
     run->log_sums = malloc((size_t)run->batch.capacity * sizeof(w2v_real));
     run->shares = calloc((size_t)run->n_shares, sizeof *run->shares);
     if (!is_plain(plan)) run->word_steps = aligned_new((size_t)(plan->n_words * plan->stride) * sizeof(w2v_real));
-    if ((!run->word_steps && !is_plain(plan)) || !run->target_scores || !run->target_rows || !run->log_sums || !run->shares) return W2V_ERR_MEMORY;
+    if ((!run->word_steps && !is_plain(plan)) || !run->target_scores || !run->target_rows || !run->input_weights || !run->log_sums || !run->shares) return W2V_ERR_MEMORY;
     for (int32_t i = 0; i < run->n_shares; i++)
         if (share_init(&run->shares[i], run, i) != W2V_OK) return W2V_ERR_MEMORY;
     return W2V_OK;
@@ -123,7 +126,7 @@ static int fill_batch(softmax_run *run) {
         atomic_add(&progress->tokens_done, run->walk.n_read);
         run->walk.n_read = 0;
         while (!w2v_walk_refill(&run->walk)) {
-            if (run->shard == run->n_shards) return run->batch.n_inputs > 0;
+            if (run->shard == run->n_shards) return run->batch.n_predictions > 0;
             w2v_walk_start(&run->walk, run->shard++);
         }
     }
@@ -163,10 +166,10 @@ static void copy_row(const softmax_run *run, w2v_real *row, w2v_real factor, w2v
 /* Keep what learning needs of those targets that are in a block, as they are now. */
 static void keep_targets(softmax_run *run, const share *s, int32_t block, const w2v_real *scores) {
     const int32_t begin = s->first + block * BLOCK_WORDS, n = words_of_block(s, block);
-    for (int32_t i = 0; i < run->batch.n_inputs; i++) {
+    for (int32_t i = 0; i < run->batch.n_predictions; i++) {
         const int32_t id = run->batch.targets[i], place = id - begin;
         if (place < 0 || place >= n) continue;
-        run->target_scores[i] = scores[(int64_t)i * BLOCK_WORDS + place];
+        run->target_scores[i] = scores[(int64_t)run->batch.input_of[i] * BLOCK_WORDS + place];
         copy_row(run, run->plan->out_vecs + id * run->plan->stride, 1, run->target_rows + i * run->plan->stride);
     }
 }
@@ -201,26 +204,33 @@ static void sum_exponentials(softmax_run *run, share *s) {
 static void combine_shares(softmax_run *run) {
     const int64_t stride = run->plan->stride;
     w2v_batch *batch = &run->batch;
+    const w2v_real factor = step_factor(run->plan, batch->lr);
     if (is_stopping(run)) return;
-    for (int32_t i = 0; i < batch->n_inputs; i++) {
-        w2v_real most = W2V_OUT_OF_SIGHT, *step = batch->steps + i * stride;
+    memset(batch->steps, 0, (size_t)batch->n_inputs * (size_t)stride * sizeof *batch->steps);
+    memset(run->input_weights, 0, (size_t)batch->n_inputs * sizeof *run->input_weights);
+    for (int32_t i = 0; i < batch->n_predictions; i++) {
+        w2v_real *step = batch->steps + batch->input_of[i] * stride;
+        run->input_weights[batch->input_of[i]] += batch->weights[i];
+        run->kernels->rows_add(&step, 1, stride, factor * batch->weights[i], run->target_rows + i * stride);
+    }
+    for (int32_t b = 0; b < batch->n_inputs; b++) {
+        w2v_real most = W2V_OUT_OF_SIGHT, *step = batch->steps + b * stride;
         double sum = 0;
         for (int32_t n = 0; n < run->n_shares; n++)
-            if (run->shares[n].max[i] > most) most = run->shares[n].max[i];
+            if (run->shares[n].max[b] > most) most = run->shares[n].max[b];
         for (int32_t n = 0; n < run->n_shares; n++)
-            sum += run->shares[n].sum[i] * exp((double)(run->shares[n].max[i] - most));
+            sum += run->shares[n].sum[b] * exp((double)(run->shares[n].max[b] - most));
         const double log_sum = (double)most + log(sum);
-        run->log_sums[i] = (w2v_real)log_sum;
-        run->progress->loss += log_sum - (double)run->target_scores[i];
-
-        const w2v_real factor = step_factor(run->plan, batch->lr) * batch->weights[i];
-        copy_row(run, run->target_rows + i * stride, factor, step);
+        run->log_sums[b] = (w2v_real)log_sum;
         for (int32_t n = 0; n < run->n_shares; n++) {
-            const double share_of_all = exp((double)run->shares[n].max[i] - log_sum);
-            run->kernels->rows_add(&step, 1, stride, -factor * (w2v_real)share_of_all, run->shares[n].steps + i * stride);
+            const w2v_real part = (w2v_real)exp((double)run->shares[n].max[b] - log_sum);
+            run->kernels->rows_add(&step, 1, stride, -factor * run->input_weights[b] * part,
+                                   run->shares[n].steps + b * stride);
         }
     }
-    run->progress->n_predictions += batch->n_inputs;
+    for (int32_t i = 0; i < batch->n_predictions; i++)
+        run->progress->loss += (double)run->log_sums[batch->input_of[i]] - (double)run->target_scores[i];
+    run->progress->n_predictions += batch->n_predictions;
     if (!isfinite(run->progress->loss)) run->status = W2V_ERR_DIVERGED;
 }
 
@@ -241,15 +251,16 @@ static void learn_words(softmax_run *run, share *s) {
             const double probability_of_1 = exp((double)(known - run->log_sums[i]));
             if (!s->kept) run->kernels->exp_row(exponentials + (int64_t)i * BLOCK_WORDS, BLOCK_WORDS, known);
             copy_row(run, batch->inputs + (int64_t)i * stride,
-                     -factor * batch->weights[i] * (w2v_real)probability_of_1, s->factored + (int64_t)i * stride);
+                     -factor * run->input_weights[i] * (w2v_real)probability_of_1, s->factored + (int64_t)i * stride);
         }
         target_steps_product(plan->gemm, B, words_of_block(s, block), D, 1, exponentials, BLOCK_WORDS, s->factored,
                              stride, 1, words + (s->first + (int64_t)block * BLOCK_WORDS) * stride);
     }
-    for (int32_t i = 0; i < B && !is_stopping(run); i++) {
+    for (int32_t i = 0; i < batch->n_predictions && !is_stopping(run); i++) {
         w2v_real *row = words + (int64_t)batch->targets[i] * stride;
         if (batch->targets[i] >= s->first && batch->targets[i] < s->end)
-            run->kernels->rows_add(&row, 1, stride, factor * batch->weights[i], batch->inputs + (int64_t)i * stride);
+            run->kernels->rows_add(&row, 1, stride, factor * batch->weights[i],
+                                   batch->inputs + (int64_t)batch->input_of[i] * stride);
     }
 }
 
