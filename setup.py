@@ -91,7 +91,7 @@ def extensions() -> list[Extension]:
         Extension(
             "fastw2v._train",
             ["fastw2v/_train.pyx", *paths(TRAIN_SOURCES)],
-            depends=[*headers, *kernel_files],
+            depends=[*headers, *kernel_files, "fastw2v/_kernel_seams.pxi"],
             **shared,
         ),
         # The same trainer in double precision, scalar kernels only: the tests check its gradients with it.
@@ -99,7 +99,7 @@ def extensions() -> list[Extension]:
             "fastw2v._train_double",
             ["fastw2v/_train_double.pyx", *paths(TRAIN_SOURCES)],
             define_macros=[("W2V_DOUBLE", "1")],
-            depends=[*headers, "fastw2v/_train.pyx"],
+            depends=[*headers, "fastw2v/_train.pyx", "fastw2v/_kernel_seams.pxi"],
             **shared,
         ),
     ]

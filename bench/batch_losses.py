@@ -4,13 +4,14 @@
     python bench/batch_losses.py --threads 2 --output results.jsonl
     python bench/batch_losses.py --losses softmax --vocabulary 50000 --no-torch
 
-A step is forward, gradient and SGD update of both matrices and the biases, for B inputs (skip-gram: one
-context word each). Both programs start from the same matrices and learn the same made-up pairs of words
+A step is forward, gradient and SGD update of both matrices and the biases, for B predictions: of a centre word
+from one context word (--model sg) or from the mean of all in the window (cbow). Both programs start from the same matrices and learn the same made-up pairs of words
 (Zipf's law), so their losses, which are in the table, must be about the same. fastw2v is timed for whole
 epochs, in which it walks the text and draws noise words; PyTorch is handed both ready-made. torch_steps.py
-says which ways of writing its step were tried. The full softmax is also measured against the machine: as a
-share of the rate at which SciPy's BLAS does one product of the same shape, [B, D] x [D, V], with as many
-threads; a step has three such products.
+says which ways of writing its step were tried. With skip-gram, a word is an input of several predictions of a
+batch, and fastw2v works on it once; with CBOW all inputs differ. There, the full softmax is also measured against
+the machine: as a share of the rate at which SciPy's BLAS does one product of the same shape, [B, D] x [D, V],
+with as many threads; a step has three such products.
 """
 
 from __future__ import annotations
@@ -53,12 +54,12 @@ class Task:
         self.args, self.n_steps = args, n_steps
         noise = {"negative": args.noise} if LOSSES[loss].negative else {}
         self.settings = Word2Vec(
-            loss=loss, sg=1, vector_size=args.size, window=WINDOW, shrink_windows=False, sample=0,
-            workers=args.threads, batch_size=args.batch, seed=args.seed, **noise,
+            loss=loss, sg=int(args.model == "sg"), vector_size=args.size, window=WINDOW, shrink_windows=False,
+            sample=0, cbow_update="exact", workers=args.threads, batch_size=args.batch, seed=args.seed, **noise,
         ).settings  # fmt: skip
         shares = 1 / (np.arange(args.vocabulary) + 3)
         self.counts = np.ceil(1e9 * shares).astype(np.int64)
-        pairs_a_line = 2 * WINDOW * LINE_WORDS - WINDOW * (WINDOW + 1)
+        pairs_a_line = 2 * WINDOW * LINE_WORDS - WINDOW * (WINDOW + 1) if args.model == "sg" else LINE_WORDS
         n_lines = -(-n_steps * args.batch // pairs_a_line)
         rng = np.random.default_rng(args.seed)
         self.lines = rng.choice(args.vocabulary, (n_lines, LINE_WORDS), p=shares / shares.sum())
@@ -72,14 +73,22 @@ class Task:
         """The lines as fastw2v reads them."""
         return np.pad(self.lines, ((0, 0), (0, 1)), constant_values=LINE_END).astype(np.int32).ravel()
 
-    def pairs(self) -> np.ndarray:
-        """(context, centre) in the order in which fastw2v meets them, [2, n_steps, B]."""
+    def predictions(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Contexts and their weights, [n_steps, B, C], and targets, [n_steps, B], in the order of fastw2v."""
         centers = np.arange(LINE_WORDS)[:, None]
         contexts = centers + np.array([*range(-WINDOW, 0), *range(1, WINDOW + 1)])
         inside = (contexts >= 0) & (contexts < LINE_WORDS)
-        places = np.stack([contexts[inside], np.broadcast_to(centers, contexts.shape)[inside]])
-        pairs = self.lines[:, places].swapaxes(0, 1).reshape(2, -1)
-        return pairs[:, : self.n_steps * self.args.batch].reshape(2, self.n_steps, self.args.batch)
+        if self.args.model == "sg":
+            targets, contexts = np.broadcast_to(centers, contexts.shape)[inside], contexts[inside][:, None]
+            weights = np.ones(contexts.shape)
+        else:
+            targets, weights = centers[:, 0], inside / inside.sum(axis=1, keepdims=True)
+            contexts = np.where(inside, contexts, centers)
+        steps = self.n_steps, self.args.batch
+        n = self.n_steps * self.args.batch
+        weights = np.tile(weights, (len(self.lines), 1))[:n].reshape(*steps, -1).astype(np.float32)
+        ids = self.lines[:, contexts].reshape(-1, contexts.shape[1])[:n].reshape(*steps, -1)
+        return ids, weights, self.lines[:, targets].ravel()[:n].reshape(steps)
 
 
 def fastw2v_measure(task: Task) -> Measure:
@@ -131,20 +140,20 @@ def torch_measure(task: Task, *, by_hand: bool) -> Measure:
     model = steps.TorchTrainer(
         s.loss, *matrices, biases, offsets, batch_size=task.args.batch, lr=s.alpha, by_hand=by_hand
     )
-    inputs, targets = torch.from_numpy(task.pairs())
-    weights = torch.from_numpy(trainer.noise_weights(task.counts, s.ns_exponent))
+    batches = [torch.from_numpy(array) for array in task.predictions()]
+    q = torch.from_numpy(trainer.noise_weights(task.counts, s.ns_exponent))
     generator = torch.Generator().manual_seed(task.args.seed)
     n_noise = task.n_steps * s.negative
-    noise = torch.multinomial(weights, max(1, n_noise), replacement=True, generator=generator)
+    noise = torch.multinomial(q, max(1, n_noise), replacement=True, generator=generator)
     noise = noise[:n_noise].reshape(task.n_steps, s.negative)
 
     def measure() -> tuple[float, float]:
         torch.set_num_threads(task.args.threads)
-        model.train(inputs[:3], targets[:3], noise[:3])
+        model.train(*(batch[:3] for batch in batches), noise[:3])
         model.restart()
         began = time.perf_counter()
-        loss = model.train(inputs, targets, noise)
-        return (time.perf_counter() - began) / task.n_steps, loss / inputs.numel()
+        loss = model.train(*batches, noise)
+        return (time.perf_counter() - began) / task.n_steps, loss / batches[-1].numel()
 
     return measure
 
@@ -198,7 +207,7 @@ def compare(loss: str, args: argparse.Namespace) -> dict[str, Any]:
     programs = {OURS: fastw2v_measure(task)}
     if not args.no_torch:
         programs |= {TORCH: torch_measure(task, by_hand=False), BY_HAND: torch_measure(task, by_hand=True)}
-    if loss == "softmax":
+    if loss == "softmax" and args.model == "cbow":
         programs[SGEMM] = sgemm_measure(args)
     record: dict[str, Any] = {"kind": "batch_loss", "loss": loss, "settings": task.settings.to_dict()}
     record |= {"vocabulary": args.vocabulary, "steps": task.n_steps, "load_before": load_average()}
@@ -270,9 +279,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--losses", type=lambda text: text.split(","), default=BATCHED, help="default: all")
+    parser.add_argument("--model", choices=("sg", "cbow"), default="sg")
     parser.add_argument("--vocabulary", type=int, default=10_000, help="words V (default 10000)")
     parser.add_argument("--size", type=int, default=100, help="dimensions D (default 100)")
-    parser.add_argument("--batch", type=int, default=256, help="inputs B of a batch (default 256)")
+    parser.add_argument("--batch", type=int, default=256, help="predictions B of a batch (default 256)")
     parser.add_argument("--noise", type=int, default=256, help="noise words K of a batch (default 256)")
     parser.add_argument("--threads", type=int, default=2, help="of each program (default 2)")
     parser.add_argument("--rounds", type=int, default=5, help="default 5")
@@ -301,7 +311,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not args.no_torch:
             info["torch"] = import_torch().torch.__version__
         print(
-            f"{info.get('cpu', 'unknown CPU')}, {args.threads} threads; B={args.batch}, V={args.vocabulary}, ",
+            f"{info.get('cpu', 'unknown CPU')}, {args.threads} threads, {args.model}; B={args.batch}, V={args.vocabulary}, ",
             end="",
         )
         print(f"D={args.size}, K={args.noise}; {args.rounds} rounds\n")

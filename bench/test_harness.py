@@ -226,7 +226,8 @@ def test_a_step_of_torch_has_the_loss_of_the_formula_and_follows_its_gradient(
 
     lr, eps = 0.1, 1e-5
     model = steps.TorchTrainer(loss, *start, offsets, batch_size=4, lr=lr, by_hand=by_hand)
-    batch = [steps.torch.from_numpy(ids)[None] for ids in (inputs, targets, noise)]
+    weights = np.ones((len(inputs), 1), np.float32)
+    batch = [steps.torch.from_numpy(ids)[None] for ids in (inputs[:, None], weights, targets, noise)]
     assert model.train(*batch) == pytest.approx(formula(*start), rel=1e-5)
     for matrix, learnt in zip(start, (model.in_vecs, model.out_vecs, model.biases), strict=True):
         expected = matrix.copy()
@@ -244,12 +245,26 @@ def test_a_step_of_torch_has_the_loss_of_the_formula_and_follows_its_gradient(
 
 def test_the_pairs_of_a_batch_are_those_of_the_lines() -> None:
     task = batch_losses.Task("softmax", batch_losses.parse(["--vocabulary", "50", "--batch", "64"]), 9)
-    contexts, centers = task.pairs()
-    assert contexts.shape == centers.shape == (9, 64)
+    contexts, weights, centers = task.predictions()
+    assert contexts.shape == weights.shape == (9, 64, 1)
+    assert centers.shape == (9, 64)
+    assert (weights == 1).all()
     first = task.lines[0].tolist()
     assert contexts.ravel()[:9].tolist() == [*first[1:3], first[0], *first[2:4], *first[0:2], *first[3:5]]
     assert centers.ravel()[:9].tolist() == [first[0]] * 2 + [first[1]] * 3 + [first[2]] * 4
     assert task.ids()[:101].tolist() == [*first, batch_losses.LINE_END]
+
+
+def test_the_windows_of_a_batch_are_those_of_the_lines() -> None:
+    arguments = ["--vocabulary", "50", "--batch", "64", "--model", "cbow"]
+    task = batch_losses.Task("softmax", batch_losses.parse(arguments), 9)
+    contexts, weights, centers = task.predictions()
+    first = task.lines[0].tolist()
+    assert centers.ravel()[:100].tolist() == first
+    for place, around in ((0, first[1:3]), (1, [first[0], *first[2:4]]), (5, [*first[3:5], *first[6:8]])):
+        used = weights[0, place] > 0
+        assert contexts[0, place][used].tolist() == around
+        assert weights[0, place][used] == pytest.approx(1 / len(around))
 
 
 def test_shares_and_ratios_of_steps_are_those_of_rounds() -> None:
@@ -261,20 +276,21 @@ def test_shares_and_ratios_of_steps_are_those_of_rounds() -> None:
     assert summary["sgemm_gflops"] == 2e-3
 
 
+@pytest.mark.parametrize("model", ["sg", "cbow"])
 @pytest.mark.parametrize("with_torch", [False, True])
 def test_batches_are_compared_and_both_programs_have_the_same_loss(
-    with_torch: bool, tmp_path: Path, capsys: Any
+    with_torch: bool, model: str, tmp_path: Path, capsys: Any
 ) -> None:
     if with_torch:
         pytest.importorskip("torch_steps", reason="PyTorch is not installed", exc_type=ImportError)
     path = tmp_path / "out.jsonl"
     small = ["--vocabulary", "300", "--size", "8", "--batch", "32", "--noise", "32", "--threads", "1"]
-    few = ["--rounds", "2", "--seconds", "0.02", "--output", str(path)]
+    few = ["--model", model, "--rounds", "2", "--seconds", "0.02", "--output", str(path)]
     assert batch_losses.main([*small, *few, *([] if with_torch else ["--no-torch"])]) == 0
     table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     assert [row.split("|")[1].strip() for row in table[2:6]] == batch_losses.BATCHED
     for record in map(json.loads, path.read_text().splitlines()):
-        assert (record["loss"] == "softmax") == bool(record["shares"])
+        assert (record["loss"] == "softmax" and model == "cbow") == bool(record["shares"])
         assert set(record["ratios"]) == ({"torch", "torch by hand"} if with_torch else set())
         for program in record["ratios"]:
             assert record["losses"][program] == pytest.approx(record["losses"]["fastw2v"], rel=0.05)

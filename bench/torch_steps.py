@@ -39,7 +39,7 @@ class TorchTrainer:
     offsets : ndarray
         log(k q(w)), [V], which the losses with noise words take from a score.
     batch_size : int
-        Inputs of each batch.
+        Predictions of each batch.
     lr : float
         Learning rate; the loss of a batch is a sum, not a mean.
     by_hand : bool
@@ -81,27 +81,48 @@ class TorchTrainer:
             for matrix, start in zip((self.in_vecs, self.out_vecs, self.biases), self.start, strict=True):
                 matrix.copy_(start)
 
-    def train(self, inputs: Tensor, targets: Tensor, noise: Tensor) -> float:
-        """A step for each row of ids, [steps, B], [steps, B] and [steps, K]; returns the sum of the losses."""
-        return sum(self.step(*ids).item() for ids in zip(inputs, targets, noise, strict=True))
+    def train(self, contexts: Tensor, weights: Tensor, targets: Tensor, noise: Tensor) -> float:
+        """Train step after step; returns the sum of the losses.
+
+        Parameters
+        ----------
+        contexts : Tensor
+            Ids of the words that make an input, [steps, B, C]; C = 1 for skip-gram.
+        weights : Tensor
+            What each of them counts in the input's sum, of the same shape: 1 / contexts, or 0 for a filler.
+        targets, noise : Tensor
+            Ids, [steps, B] and [steps, K].
+        """
+        return sum(self.step(*ids).item() for ids in zip(contexts, weights, targets, noise, strict=True))
+
+    def _hidden(self, contexts: Tensor, weights: Tensor) -> Tensor:
+        if contexts.shape[1] == 1:
+            return self.in_vecs.index_select(0, contexts[:, 0])
+        return F.embedding_bag(contexts, self.in_vecs, mode="sum", per_sample_weights=weights)
+
+    def _add_contexts(self, contexts: Tensor, weights: Tensor, by_hidden: Tensor) -> None:
+        if contexts.shape[1] == 1:
+            return self._add_rows(self.in_vecs, contexts[:, 0], by_hidden)
+        gradient = weights[:, :, None] * by_hidden[:, None, :]
+        return self._add_rows(self.in_vecs, contexts.ravel(), gradient.reshape(-1, by_hidden.shape[1]))
 
     def _add_rows(self, matrix: Tensor, ids: Tensor, gradient: Tensor) -> None:
         step = torch.sparse_coo_tensor(ids[None], gradient, matrix.shape, check_invariants=False)
         matrix.add_(step, alpha=-self.lr)
 
-    def _softmax(self, inputs: Tensor, targets: Tensor, noise: Tensor) -> Tensor:
-        hidden = self.in_vecs.index_select(0, inputs).requires_grad_()
+    def _softmax(self, contexts: Tensor, weights: Tensor, targets: Tensor, noise: Tensor) -> Tensor:
+        hidden = self._hidden(contexts, weights).requires_grad_()
         loss = F.cross_entropy(F.linear(hidden, self.out_vecs, self.biases), targets, reduction="sum")
         by_hidden, by_out_vecs, by_biases = torch.autograd.grad(loss, (hidden, self.out_vecs, self.biases))
         with torch.no_grad():
-            self._add_rows(self.in_vecs, inputs, by_hidden)
+            self._add_contexts(contexts, weights, by_hidden)
             self.out_vecs.add_(by_out_vecs, alpha=-self.lr)
             self.biases.add_(by_biases, alpha=-self.lr)
         return loss.detach()
 
     @torch.no_grad()
-    def _softmax_by_hand(self, inputs: Tensor, targets: Tensor, noise: Tensor) -> Tensor:
-        hidden = self.in_vecs.index_select(0, inputs)
+    def _softmax_by_hand(self, contexts: Tensor, weights: Tensor, targets: Tensor, noise: Tensor) -> Tensor:
+        hidden = self._hidden(contexts, weights)
         torch.addmm(self.biases, hidden, self.out_vecs.t(), out=self.scores)
         torch.softmax(self.scores, 1, out=self.probabilities)
         by_scores = self.probabilities
@@ -110,18 +131,18 @@ class TorchTrainer:
         by_hidden = by_scores @ self.out_vecs
         self.out_vecs.addmm_(by_scores.t(), hidden, alpha=-self.lr)
         self.biases.add_(by_scores.sum(0), alpha=-self.lr)
-        self._add_rows(self.in_vecs, inputs, by_hidden)
+        self._add_contexts(contexts, weights, by_hidden)
         return loss
 
-    def _sampled(self, inputs: Tensor, targets: Tensor, noise: Tensor) -> Tensor:
+    def _sampled(self, contexts: Tensor, weights: Tensor, targets: Tensor, noise: Tensor) -> Tensor:
         hidden, target_rows, noise_rows, target_biases, noise_biases = leaves = [
-            matrix.index_select(0, ids).requires_grad_()
-            for matrix, ids in (
-                (self.in_vecs, inputs),
-                (self.out_vecs, targets),
-                (self.out_vecs, noise),
-                (self.biases, targets),
-                (self.biases, noise),
+            rows.requires_grad_()
+            for rows in (
+                self._hidden(contexts, weights),
+                self.out_vecs.index_select(0, targets),
+                self.out_vecs.index_select(0, noise),
+                self.biases.index_select(0, targets),
+                self.biases.index_select(0, noise),
             )
         ]
         target_biases = target_biases - self.offsets.index_select(0, targets)
@@ -133,7 +154,7 @@ class TorchTrainer:
         loss = self._loss(target_scores, noise_scores)
         by_hidden, by_targets, by_noise, *by_biases = torch.autograd.grad(loss, leaves)
         with torch.no_grad():
-            self._add_rows(self.in_vecs, inputs, by_hidden)
+            self._add_contexts(contexts, weights, by_hidden)
             self._add_rows(self.out_vecs, targets, by_targets)
             self._add_rows(self.out_vecs, noise, by_noise)
             self.biases.index_add_(0, targets, by_biases[0], alpha=-self.lr)
@@ -150,8 +171,8 @@ class TorchTrainer:
         return -p[:, 0].log().sum() - torch.log1p(-p[:, 1:]).sum()
 
     @torch.no_grad()
-    def _sampled_by_hand(self, inputs: Tensor, targets: Tensor, noise: Tensor) -> Tensor:
-        hidden = self.in_vecs.index_select(0, inputs)
+    def _sampled_by_hand(self, contexts: Tensor, weights: Tensor, targets: Tensor, noise: Tensor) -> Tensor:
+        hidden = self._hidden(contexts, weights)
         target_rows, noise_rows = (self.out_vecs.index_select(0, ids) for ids in (targets, noise))
         target_biases, noise_biases = (
             self.biases.index_select(0, ids) - self.offsets.index_select(0, ids) for ids in (targets, noise)
@@ -176,7 +197,7 @@ class TorchTrainer:
             else:
                 by_target = p_target - 1
         by_hidden = torch.addmm(by_target[:, None] * target_rows, by_noise, noise_rows)
-        self._add_rows(self.in_vecs, inputs, by_hidden)
+        self._add_contexts(contexts, weights, by_hidden)
         self._add_rows(self.out_vecs, targets, by_target[:, None] * hidden)
         self._add_rows(self.out_vecs, noise, by_noise.t() @ hidden)
         self.biases.index_add_(0, targets, by_target, alpha=-self.lr)

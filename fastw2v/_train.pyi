@@ -20,6 +20,7 @@ def build_info() -> dict[str, Any]: ...
 def alias_build(weights: ArrayLike) -> NDArray[Any]: ...
 def alias_draw(table: NDArray[Any], n: int, seed: int = 0) -> NDArray[np.int32]: ...
 def tree_build(counts: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint8]]: ...
+def state_stride(optimizer: str, stride: int) -> int: ...
 def shard_count(n_ids: int) -> int: ...
 def dot(a: NDArray[Any], b: NDArray[Any], *, isa: str | None = None) -> float: ...
 def row_kernel(
@@ -47,6 +48,9 @@ class Plan:
         keep_prob: NDArray[np.uint32] | None = None,
         noise: NDArray[Any] | None = None,
         tree: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint8]] | None = None,
+        optimizer: str = "sgd",
+        states: tuple[NDArray[Any], NDArray[Any]] | None = None,
+        nce_log_z: NDArray[np.float64] | None = None,
         **numbers: float,
     ) -> None: ...
     def train_epoch(
@@ -66,6 +70,7 @@ def logistic_tile(
     lr: float,
     *,
     steps: NDArray[Any] | None = None,
+    target_steps: NDArray[Any] | None = None,
     isa: str | None = None,
     repeat: int = 1,
 ) -> float: ...
@@ -74,4 +79,17 @@ def rows_sum(
 ) -> NDArray[Any]: ...
 def rows_add(
     matrix: NDArray[Any], ids: Sequence[int], scale: float, step: ArrayLike, *, isa: str | None = None
+) -> None: ...
+def optimizer_row(
+    optimizer: str,
+    row: NDArray[Any],
+    state: NDArray[Any],
+    descent: NDArray[Any],
+    *,
+    lr: float,
+    scale: float = 1,
+    decay_1: float = 0,
+    decay_2: float = 0,
+    epsilon: float = 0,
+    isa: str | None = None,
 ) -> None: ...

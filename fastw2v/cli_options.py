@@ -48,12 +48,19 @@ def _byte_count(text: str) -> int:
     return int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
 
 
+def _number_or_word(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 # Option, its argument of `Word2Vec`, type, help.
 _OPTIONS: tuple[tuple[str, str, Any, str], ...] = (
     ("--size", "vector_size", int, "dimensions of the vectors"),
     ("--window", "window", int, "most words between a word and a word of its context"),
     ("--negative", "negative", int, "noise words per prediction, for losses that draw some"),
-    ("--batch-size", "batch_size", int, "inputs that learn together; not with --loss ns or hs"),
+    ("--batch-size", "batch_size", int, "predictions that learn together; not with --loss ns or hs"),
     ("--epochs", "epochs", int, "passes over the corpus"),
     ("--alpha", "alpha", float, "learning rate at the start"),
     ("--min-alpha", "min_alpha", float, "learning rate at the end"),
@@ -62,6 +69,9 @@ _OPTIONS: tuple[tuple[str, str, Any, str], ...] = (
     ("--max-vocab", "max_final_vocab", int, "keep only so many words, the most frequent ones"),
     ("--ns-exponent", "ns_exponent", float, "draw noise words in proportion to count ** EXPONENT"),
     ("--cbow-update", "cbow_update", str, "step of context words in CBOW: word2vec or exact"),
+    ("--nce-z", "nce_z", _number_or_word, "normalising constant of nce: a number, or learn"),
+    ("--optimizer", "optimizer", str, "sgd, momentum, adagrad or adam"),
+    ("--clip-norm", "clip_norm", float, "shorten the gradient of a step to this length"),
     ("--threads", "workers", int, "default: all cores that this process may use"),
     ("--seed", "seed", int, "of all random numbers; with --threads 1 it decides every byte"),
     (
@@ -83,6 +93,8 @@ def settings_from(arguments: argparse.Namespace) -> dict[str, Any]:
     settings = dict(BEST_SETTINGS.get(chosen, _COMMON))
     if arguments.command == "demo":
         settings |= _DEMO_SETTINGS.get(chosen, {})
+    if given.get("optimizer") not in (None, "sgd"):
+        settings.pop("alpha", None)  # it was found for plain descent; optimizers have their own
     settings |= {name: given[name] for _, name, _, _ in _OPTIONS if given.get(name) is not None}
     settings |= {"sg": int(arguments.model == "sg"), "loss": arguments.loss}
     if given.get("no_share_noise"):

@@ -27,11 +27,11 @@ class Optimizer:
 OPTIMIZERS: Mapping[str, Optimizer] = {
     "sgd": Optimizer("stochastic gradient descent", None, {}),
     # Polyak, 1964; the velocity is a sum, so that in the long run a step counts 1 / (1 - momentum) times.
-    "momentum": Optimizer("momentum", 0.0025, {"momentum": 0.9}),
+    "momentum": Optimizer("momentum", 0.005, {"momentum": 0.9}),
     # Duchi, Hazan & Singer, JMLR 2011.
-    "adagrad": Optimizer("Adagrad", 0.05, {"epsilon": 1e-8}),
+    "adagrad": Optimizer("Adagrad", 0.2, {"epsilon": 1e-8}),
     # Kingma & Ba, ICLR 2015, algorithm 1.
-    "adam": Optimizer("Adam", 0.001, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}),
+    "adam": Optimizer("Adam", 0.02, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}),
 }
 
 

@@ -116,7 +116,7 @@ class Word2Vec(PredictionMixin):
         How gradients move the vectors: stochastic gradient descent; with momentum (Polyak, 1964); Adagrad (Duchi et
         al., JMLR 2011); Adam (Kingma & Ba, ICLR 2015). The gradient of a step is the sum over a window (four for CBOW)
         or a batch. Rows that a step does not touch stay as they are, with what is remembered of them. The learning rate
-        falls from `alpha` to `min_alpha` for all; `alpha` defaults to 0.0025 for momentum, 0.05 for Adagrad, 0.001
+        falls from `alpha` to `min_alpha` for all; `alpha` defaults to 0.005 for momentum, 0.2 for Adagrad, 0.02
         for Adam. What is remembered takes the memory of one more model (Adam: two) and is saved with it.
     optimizer_options : dict, optional
         ``momentum`` (0.9); ``epsilon`` (1e-8) of Adagrad and Adam; ``beta_1`` (0.9), ``beta_2`` (0.999) of Adam.

@@ -44,14 +44,15 @@ def random_matrices(seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
     in_vecs, out_vecs = (_train_double.aligned_zeros(N_WORDS, DIM + 1) for _ in range(2))
     rng = np.random.default_rng(seed)
     in_vecs[:, :DIM] = rng.normal(0, 0.8, (N_WORDS, DIM))
+    in_vecs[:, DIM] = 1  # what biases are multiplied by
     out_vecs[:, : DIM + 1] = rng.normal(0, 0.8, (N_WORDS, DIM + 1))
     return in_vecs, out_vecs
 
 
-def run(s, vecs, lr: float, epoch: int = 2):
+def run(s, vecs, lr: float, epoch: int = 2, memory=None, ids=IDS):
     progress = _train_double.Progress()
-    plan = trainer.make_plan(s, COUNTS, *vecs, sum(map(len, LINES)), core=_train_double)
-    plan.train_epoch(IDS, progress, epoch=epoch, lr_start=lr, lr_end=lr)
+    plan = trainer.make_plan(s, COUNTS, *vecs, int((ids >= 0).sum()), memory, core=_train_double)
+    plan.train_epoch(ids, progress, epoch=epoch, lr_start=lr, lr_end=lr)
     return progress
 
 
@@ -96,9 +97,11 @@ def test_the_full_softmax_is_the_same_for_any_number_of_threads(n_threads):
 
 
 @pytest.mark.parametrize("model", [{"sg": 1}, {"sg": 0, "cbow_update": "exact"}], ids=str)
-@pytest.mark.parametrize("loss", BATCHED)
+@pytest.mark.parametrize("loss", [*BATCHED, "nce, window by window", "nce, noise per pair"])
 def test_a_step_follows_the_gradient_by_finite_differences(loss, model):
-    s = make_settings(loss, **model)
+    changes = {"batch_size": None, "share_noise": "per pair" not in loss} if "," in loss else {}
+    s = make_settings(loss.partition(",")[0], **model, **changes)
+    assert s.batched == (loss in BATCHED)
     by_differences, by_step = [], []
     eps, lr = 1e-5, 1e-6
     for which in (0, 1):
@@ -200,15 +203,43 @@ def bigrams(n_words: int, n_lines: int) -> tuple[list[list[str]], np.ndarray]:
     return [[f"w{word}" for word in line] for line in lines], table / table.sum(axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("loss", ["softmax", "sampled_softmax", "nce", "blackout"])
-def test_the_conditional_probabilities_of_a_text_are_recovered(loss):
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_a_learnt_z_follows_its_gradient(n_threads):
+    """In a text that is one batch, of which no target is so frequent that it counts less."""
+    s = make_settings("nce", sg=0, nce_z="learn", batch_size=1000, workers=n_threads)
+    ids = twins.flat_ids(LINES[:1] + LINES[4:5])
+    assert np.bincount(ids[ids >= 0]).max() <= batch_twin.MOST_ALIKE
+
+    def loss_and_log_z(log_z: float, lr: float) -> tuple[float, float]:
+        memory = trainer.Memory(None, np.array([log_z]))
+        progress = run(s, random_matrices(), lr, memory=memory, ids=ids)
+        return progress.loss / progress.n_predictions, memory.nce_log_z[0]
+
+    by_differences = (loss_and_log_z(0.7 + 1e-5, 0)[0] - loss_and_log_z(0.7 - 1e-5, 0)[0]) / 2e-5
+    by_step = (loss_and_log_z(0.7, -1e-6)[1] - loss_and_log_z(0.7, 1e-6)[1]) / 2e-6
+    assert abs(by_differences) > 0.1
+    assert by_step == pytest.approx(by_differences, rel=1e-6)
+
+
+PREDICTING = {
+    "softmax": {},
+    "sampled_softmax": {"negative": 12, "batch_size": 32},
+    "nce": {"negative": 12, "batch_size": 32},
+    "nce, window by window": {"negative": 12},
+    "nce, Z learnt": {"negative": 12, "batch_size": 32, "nce_z": "learn"},
+    "nce, Z = 3": {"negative": 12, "batch_size": 32, "nce_z": 3.0},
+    "blackout": {"negative": 12, "batch_size": 32},
+}
+
+
+@pytest.mark.parametrize("name", PREDICTING)
+def test_the_conditional_probabilities_of_a_text_are_recovered(name):
     """Sampled softmax and BlackOut do so in the limit of many noise words: with 8 of 8 words they are 0.01 off."""
-    n_words = 12
+    n_words, loss = 12, name.partition(",")[0]
     lines, expected = bigrams(n_words, 40_000)
-    noise = {} if loss == "softmax" else {"negative": n_words}
     model = Word2Vec(
         lines, loss=loss, sg=1, window=1, vector_size=16, min_count=1, sample=0, epochs=30, alpha=0.05,
-        min_alpha=1e-5, workers=1, batch_size=32, **noise,
+        min_alpha=1e-5, workers=1, **PREDICTING[name],
     )  # fmt: skip
     names = [f"w{word}" for word in range(n_words)]
     found = np.array([[dict(model.predict_output_word([a], topn=n_words))[b] for b in names] for a in names])
@@ -216,10 +247,11 @@ def test_the_conditional_probabilities_of_a_text_are_recovered(loss):
     if loss == "nce":
         ids = [model.wv.key_to_index[name] for name in names]
         hidden = np.append(model.wv.vectors[ids], np.ones((n_words, 1)), axis=1)
-        scores = hidden @ model._out_vecs[:, :17].T + trainer.score_offsets(
-            model._vocabulary.counts, model.settings
-        )
-        assert np.abs(np.exp(scores).sum(axis=1) - 1).max() < 0.05  # Z, without normalising
+        log_kq = trainer.score_offsets(model._vocabulary.counts, model.settings)
+        sums = np.exp(hidden @ model._out_vecs[:, :17].T + log_kq).sum(axis=1)
+        # Without normalising: scores of training are less log Z where it is fixed, and meet it where it is learnt.
+        assert np.abs(sums / model.nce_z - 1).max() < 0.05
+        assert (model.nce_z == 1) == ("Z" not in name)
 
 
 BOOK = [["you", "say", "goodbye", "and", "i", "say", "hello", "."]]
@@ -309,6 +341,7 @@ def test_a_running_epoch_stops_on_request_long_before_its_end(loss, n_workers):
         ({"loss": "ns", "batch_size": 10}, "batch_size is for the other losses"),
         ({"loss": "softmax", "nce_z": 1.0}, "nce_z is for loss='nce'"),
         ({"loss": "nce", "negative": 2, "nce_z": 0}, "nce_z must be above 0"),
+        ({"loss": "nce", "negative": 2, "nce_z": "learnt"}, "nce_z, unless it is a number, must be one of 'learn'"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(arguments, message):

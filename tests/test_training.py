@@ -92,7 +92,9 @@ def test_an_epoch_of_the_double_build_is_the_twins_to_the_last_digits(
     monkeypatch, mode, optimizer, shrink_windows, sample, noise_centers
 ):
     tile_inputs = 3
-    s = twins.make_settings(**mode, **optimizer, shrink_windows=shrink_windows, sample=sample, window=4, seed=9)
+    s = twins.make_settings(
+        **mode, **optimizer, shrink_windows=shrink_windows, sample=sample, window=4, seed=9
+    )
     monkeypatch.setitem(trainer.TILE_INPUTS, s.loss, tile_inputs)
     monkeypatch.setitem(trainer.NOISE_CENTERS, s.model, noise_centers)
     monkeypatch.setattr(trainer, "STEP_WINDOWS", 4)

@@ -13,9 +13,8 @@ from itertools import count, product
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
-
 from optimizer_twin import Optimizer
+from scipy.special import expit
 
 from fastw2v.settings import DEFAULT_NEGATIVE, Settings
 
@@ -258,7 +257,9 @@ def train_epoch(
     biases = slice(s.vector_size, s.vector_size + s.has_bias)
     step = Step(vecs)
 
-    def learn(inputs: np.ndarray, rows: list[int], targets: Any, weights: np.ndarray, steps: Any = None) -> None:
+    def learn(
+        inputs: np.ndarray, rows: list[int], targets: Any, weights: np.ndarray, steps: Any = None
+    ) -> None:
         sums.loss += logistic_tile(inputs, rows, out_vecs, targets, weights, lr, steps, most_at_once)
         in_vecs[:, biases] = 1
 
@@ -271,7 +272,9 @@ def train_epoch(
         else:
             targets = noise_targets(centers, s.negative, tables.noise_word)
             if s.loss == "nce":
-                hits = np.array([s.negative if center == tables.noise_word else 0 for center in centers], float)
+                hits = np.array(
+                    [s.negative if center == tables.noise_word else 0 for center in centers], float
+                )
         rows_out = list(targets)
         weights = np.stack(list(targets.values()), axis=1)
         # Noise that adds to the observed pairs, [window, target].
@@ -314,7 +317,9 @@ def train_epoch(
                         if own := [row for row, place in part if place == window]:
                             learn(in_vecs, own, [centers[window]], hits[[window]])
                 for chosen in () if is_plain else (weights, more):
-                    loss, by_inputs, by_targets = tile_gradients(in_vecs[rows], out_vecs[rows_out], chosen[places])
+                    loss, by_inputs, by_targets = tile_gradients(
+                        in_vecs[rows], out_vecs[rows_out], chosen[places]
+                    )
                     sums.loss += loss
                     by_inputs[:, biases] = 0
                     step.add(0, rows, by_inputs)

@@ -1,0 +1,163 @@
+# _kernel_seams.pxi: single kernels of any instruction set, for tests and benchmarks; a part of _train.pyx.
+# Nothing else in the package calls them.
+
+cdef extern from "kernels.h" nogil:
+    ctypedef struct w2v_tile:
+        int32_t n_inputs, n_targets
+        w2v_real **inputs
+        w2v_real **input_steps
+        w2v_real **targets
+        w2v_real **target_steps
+        w2v_real **weights
+        w2v_real **fetch
+        w2v_real *scratch
+    ctypedef struct w2v_move:
+        w2v_real lr, scale, decay_1, decay_2, epsilon
+    ctypedef struct w2v_kernels:
+        double (*logistic_tile)(const w2v_tile *tile, int64_t n, w2v_real lr) noexcept nogil
+        void (*rows_sum)(w2v_real **rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum) noexcept nogil
+        void (*rows_add)(w2v_real **rows, int64_t n_rows, int64_t n, w2v_real scale,
+                         const w2v_real *step) noexcept nogil
+        w2v_real (*dot)(const w2v_real *a, const w2v_real *b, int64_t n) noexcept nogil
+        w2v_real (*row_max)(const w2v_real *scores, int64_t n) noexcept nogil
+        w2v_real (*exp_row)(w2v_real *scores, int64_t n, w2v_real most) noexcept nogil
+        void (*scale_row)(w2v_real *scores, int64_t n, w2v_real factor) noexcept nogil
+        double (*logistic_row)(w2v_real *scores, int64_t n) noexcept nogil
+        double (*blackout_row)(w2v_real *probs, int64_t n, double *odds) noexcept nogil
+        void (*momentum_row)(w2v_real *row, w2v_real *state, const w2v_real *descent, int64_t n,
+                             const w2v_move *move) noexcept nogil
+        void (*adagrad_row)(w2v_real *row, w2v_real *state, const w2v_real *descent, int64_t n,
+                            const w2v_move *move) noexcept nogil
+        void (*adam_row)(w2v_real *row, w2v_real *state, const w2v_real *descent, int64_t n,
+                         const w2v_move *move) noexcept nogil
+    const w2v_kernels *w2v_kernels_find(const char *isa)
+    int W2V_TILE_SLACK
+    int64_t W2V_TILE_SCRATCH(int64_t n_inputs, int64_t n_targets)
+
+
+cdef class Rows:
+    """Pointers to some rows of a matrix, in any order, repeats allowed."""
+
+    cdef w2v_real **pointers
+    cdef int64_t n
+    cdef object matrix
+
+    def __cinit__(self, matrix, ids):
+        cdef w2v_real *data = rows_pointer(matrix, "matrix")
+        self.matrix, self.n = matrix, len(ids)
+        self.pointers = <w2v_real **> malloc(max(1, len(ids)) * sizeof(w2v_real *))
+        if self.pointers == NULL:
+            raise MemoryError
+        for i, row in enumerate(ids):
+            if not 0 <= row < len(matrix):
+                raise IndexError(f"row {row} of {len(matrix)}")
+            self.pointers[i] = data + <int64_t> row * <int64_t> matrix.shape[1]
+
+    def __dealloc__(self):
+        free(self.pointers)
+
+
+cdef const w2v_kernels *kernels_of(isa) except NULL:
+    cdef const w2v_kernels *kernels = w2v_kernels_find((isa or isa_name()).encode())
+    if kernels == NULL:
+        raise ValueError(f"instruction set {isa!r} cannot be used here; choose one of {', '.join(isa_supported())}")
+    return kernels
+
+
+def logistic_tile(inputs, input_ids, targets, target_ids, weights, double lr, *, steps=None, target_steps=None,
+                  isa=None, int64_t repeat=1):
+    """Work `repeat` times on the tile of rows input_ids x target_ids; returns the last loss.
+
+    weights [B, T] or [T]: how many times a pair counts, negative where the target was observed.
+    The inputs' steps go to the rows of `steps` (one for each input), or to the inputs themselves for None; likewise
+    the targets' to those of `target_steps`.
+    """
+    cdef Rows x = Rows(inputs, input_ids), y = Rows(targets, target_ids)
+    cdef Rows x_steps = x if steps is None else Rows(steps, range(len(input_ids)))
+    cdef Rows y_steps = y if target_steps is None else Rows(target_steps, range(len(target_ids)))
+    cdef const w2v_kernels *kernels = kernels_of(isa)
+    padded = aligned_zeros(x.n, y.n + W2V_TILE_SLACK)
+    padded[:, :y.n] = weights
+    cdef Rows weight_rows = Rows(padded, range(x.n))
+    cdef w2v_real[::1] scratch = np.empty(W2V_TILE_SCRATCH(x.n, y.n), dtype=REAL)
+    cdef w2v_tile tile
+    cdef int64_t n = inputs.shape[1]
+    cdef double loss = 0
+    if not inputs.shape[1] == targets.shape[1] == x_steps.matrix.shape[1] == y_steps.matrix.shape[1]:
+        raise ValueError("rows differ in length")
+    tile.n_inputs, tile.n_targets = <int32_t> x.n, <int32_t> y.n
+    tile.inputs, tile.input_steps, tile.targets = x.pointers, x_steps.pointers, y.pointers
+    tile.target_steps = NULL if target_steps is None else y_steps.pointers
+    tile.weights, tile.scratch, tile.fetch = weight_rows.pointers, &scratch[0], NULL
+    with nogil:
+        for _ in range(repeat):
+            loss = kernels.logistic_tile(&tile, n, <w2v_real> lr)
+    return loss
+
+
+def rows_sum(matrix, ids, double scale, *, isa=None):
+    """scale * the sum of some rows, [stride]."""
+    cdef Rows rows = Rows(matrix, ids)
+    total = aligned_zeros(1, matrix.shape[1])
+    kernels_of(isa).rows_sum(rows.pointers, rows.n, matrix.shape[1], <w2v_real> scale, rows_pointer(total, "sum"))
+    return total[0]
+
+
+def rows_add(matrix, ids, double scale, step, *, isa=None):
+    """Add scale * step [stride] to some rows, as often as each is named."""
+    cdef Rows rows = Rows(matrix, ids)
+    row = aligned_zeros(1, matrix.shape[1])
+    row[0] = step
+    kernels_of(isa).rows_add(rows.pointers, rows.n, matrix.shape[1], <w2v_real> scale, rows_pointer(row, "step"))
+
+
+def dot(a, b, *, isa=None):
+    """The product of two rows of one length, [stride]."""
+    cdef w2v_real *x = rows_pointer(a[None], "a")
+    cdef w2v_real *y = rows_pointer(b[None], "b")
+    if len(a) != len(b):
+        raise ValueError("rows differ in length")
+    return kernels_of(isa).dot(x, y, len(a))
+
+
+def row_kernel(str name, scores, double number=0, *, isa=None):
+    """A kernel that works on a row of scores [n]: (the row afterwards, what the kernel returned)."""
+    cdef const w2v_kernels *kernels = kernels_of(isa)
+    row = np.array(scores, dtype=REAL)
+    cdef w2v_real[::1] view = row
+    cdef int64_t n = len(row)
+    cdef double odds = 0
+    if n % W2V_ROW_ALIGN or n == 0:
+        raise ValueError(f"a row of scores must have a multiple of {W2V_ROW_ALIGN} numbers, not {n}")
+    if name == "max":
+        return row, kernels.row_max(&view[0], n)
+    if name == "exp":
+        return row, kernels.exp_row(&view[0], n, <w2v_real> number)
+    if name == "scale":
+        kernels.scale_row(&view[0], n, <w2v_real> number)
+        return row, None
+    if name == "logistic":
+        return row, kernels.logistic_row(&view[0], n)
+    if name == "blackout":
+        loss = kernels.blackout_row(&view[0], n, &odds)
+        return row, (loss, odds)
+    raise ValueError(f"there is no kernel {name!r}")
+
+
+def optimizer_row(str optimizer, row, state, descent, *, double lr, double scale=1, double decay_1=0,
+                  double decay_2=0, double epsilon=0, isa=None):
+    """One step of an optimizer on a row [stride], in place, as is its state [state_stride]."""
+    cdef const w2v_kernels *kernels = kernels_of(isa)
+    cdef w2v_move move = w2v_move(<w2v_real> lr, <w2v_real> scale, <w2v_real> decay_1, <w2v_real> decay_2,
+                                  <w2v_real> epsilon)
+    cdef w2v_real *x = rows_pointer(row[None], "row")
+    cdef w2v_real *remembered = rows_pointer(state[None], "state")
+    cdef w2v_real *down = rows_pointer(descent[None], "descent")
+    if len(row) != len(descent) or len(state) != state_stride(optimizer, len(row)):
+        raise ValueError("rows differ in length")
+    if optimizer == "momentum":
+        kernels.momentum_row(x, remembered, down, len(row), &move)
+    elif optimizer == "adagrad":
+        kernels.adagrad_row(x, remembered, down, len(row), &move)
+    else:
+        kernels.adam_row(x, remembered, down, len(row), &move)
