@@ -5,9 +5,10 @@
     python bench/batch_losses.py --losses softmax --vocabulary 50000 --no-torch
 
 A step is forward, gradient and SGD update of both matrices and the biases, for B predictions: of a centre word
-from one context word (--model sg) or from the mean of all in the window (cbow). Both programs start from the same matrices and learn the same made-up pairs of words
-(Zipf's law), so their losses, which are in the table, must be about the same. fastw2v is timed for whole
-epochs, in which it walks the text and draws noise words; PyTorch is handed both ready-made. torch_steps.py
+from one context word (--model sg) or from the mean of all in the window (cbow). Both programs start from the
+same matrices and learn from the same made-up lines (Zipf's law), so their losses, which are in the table, must be
+about the same. fastw2v is timed for whole epochs, in which it walks the text and draws noise words; PyTorch is
+handed both ready-made. torch_steps.py
 says which ways of writing its step were tried. With skip-gram, a word is an input of several predictions of a
 batch, and fastw2v works on it once; with CBOW all inputs differ. There, the full softmax is also measured against
 the machine: as a share of the rate at which SciPy's BLAS does one product of the same shape, [B, D] x [D, V],
@@ -311,10 +312,10 @@ def main(arguments: list[str] | None = None) -> int:
         if not args.no_torch:
             info["torch"] = import_torch().torch.__version__
         print(
-            f"{info.get('cpu', 'unknown CPU')}, {args.threads} threads, {args.model}; B={args.batch}, V={args.vocabulary}, ",
+            f"{info.get('cpu', 'unknown CPU')}, {args.threads} threads; {args.model}, B={args.batch}, ",
             end="",
         )
-        print(f"D={args.size}, K={args.noise}; {args.rounds} rounds\n")
+        print(f"V={args.vocabulary}, D={args.size}, K={args.noise}; {args.rounds} rounds\n")
         records = []
         for loss in args.losses:
             records.append({**compare(loss, args), "machine": info})

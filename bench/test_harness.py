@@ -19,6 +19,7 @@ import compare
 import harness
 import losses
 import numpy as np
+import optimizers
 import pytest
 import rivals
 import settings
@@ -195,6 +196,21 @@ def test_all_losses_are_compared_on_a_small_text(tmp_path: Path, capsys: Any) ->
     records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert all(1 < record["perplexity"] < 20 for record in records)
     assert losses.main(["--corpus", str(tmp_path / "missing.txt"), *noise]) == 2
+
+
+def test_all_optimizers_are_compared_on_a_small_text(tmp_path: Path, capsys: Any) -> None:
+    text, path = tmp_path / "text.txt", tmp_path / "out.jsonl"
+    text.write_text("the cat sat on the mat\nthe dog sat on the log\n" * 60)
+    few = ["--no-score", "--size", "8", "--threads", "1", "--epochs", "3", "--alphas", "adam=0.5"]
+    assert optimizers.main(["--corpus", str(text), "--output", str(path), *few]) == 0
+    table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    cells = {row.split("|")[1].strip(): [cell.strip() for cell in row.split("|")[2:-1]] for row in table[2:]}
+    assert list(cells) == list(optimizers.OPTIMIZERS)
+    assert cells["adam"][0] == "0.5"
+    assert cells["sgd"][2] == "100"
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [record["optimizer"] for record in records] == list(cells)
+    assert optimizers.main(["--corpus", str(tmp_path / "missing.txt"), *few]) == 2
 
 
 def batch_loss(loss: str, scores: np.ndarray, targets: np.ndarray, noise: np.ndarray) -> float:

@@ -247,9 +247,8 @@ class Word2Vec(PredictionMixin):
         """NCE's Z, as given or as learnt so far; None for other losses."""
         if self.loss != "nce":
             return None
-        if self.settings.nce_z is not None:
-            return self.settings.nce_z
-        return math.exp(self._memory.nce_log_z[0]) if self._vocabulary is not None else 1.0
+        learnt = self._memory.nce_log_z if self._vocabulary is not None else None
+        return (self.settings.nce_z or 1.0) if learnt is None else math.exp(learnt[0])
 
     def __repr__(self) -> str:
         s = self.settings

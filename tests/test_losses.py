@@ -341,7 +341,10 @@ def test_a_running_epoch_stops_on_request_long_before_its_end(loss, n_workers):
         ({"loss": "ns", "batch_size": 10}, "batch_size is for the other losses"),
         ({"loss": "softmax", "nce_z": 1.0}, "nce_z is for loss='nce'"),
         ({"loss": "nce", "negative": 2, "nce_z": 0}, "nce_z must be above 0"),
-        ({"loss": "nce", "negative": 2, "nce_z": "learnt"}, "nce_z, unless it is a number, must be one of 'learn'"),
+        (
+            {"loss": "nce", "negative": 2, "nce_z": "learnt"},
+            "nce_z, unless it is a number, must be one of 'learn'",
+        ),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(arguments, message):

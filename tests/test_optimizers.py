@@ -96,7 +96,14 @@ def test_a_clipped_step_is_as_long_as_it_may_be(loss, workers):
     noise = {} if loss == "softmax" else {"negative": 3}
     batch = {} if loss == "ns" else {"batch_size": 1000}
     model = Word2Vec(
-        **{**SMALL, "workers": workers}, sg=1, loss=loss, clip_norm=1e-3, alpha=0.5, min_alpha=0.5, **noise, **batch
+        **{**SMALL, "workers": workers},
+        sg=1,
+        loss=loss,
+        clip_norm=1e-3,
+        alpha=0.5,
+        min_alpha=0.5,
+        **noise,
+        **batch,
     )
     model.build_vocab([["a", "b", "c", "d"]])
     before = model._in_vecs.astype(float), model._out_vecs.astype(float)
@@ -170,7 +177,11 @@ def trainer_default() -> float:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"optimizer": "rmsprop"}, ValueError, "optimizer must be one of 'sgd', 'momentum', 'adagrad', 'adam'"),
+        (
+            {"optimizer": "rmsprop"},
+            ValueError,
+            "optimizer must be one of 'sgd', 'momentum', 'adagrad', 'adam'",
+        ),
         ({"optimizer": None}, ValueError, "optimizer must be one of"),
         ({"clip_norm": -1}, ValueError, "clip_norm must be above 0 and finite"),
         ({"clip_norm": 0}, ValueError, "clip_norm must be above 0"),

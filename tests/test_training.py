@@ -213,6 +213,8 @@ PLANTED_MODES = [
     ("sg nce", {"sg": 1, "loss": "nce", "negative": 32, "batch_size": 32}, 0.72),
     ("sg sampled softmax", {"sg": 1, "loss": "sampled_softmax", "negative": 64, "batch_size": 32}, 0.8),
     ("sg blackout", {"sg": 1, "loss": "blackout", "negative": 64, "batch_size": 32}, 0.84),
+    ("sg nce, window by window", {"sg": 1, "loss": "nce", "negative": 8}, 0.5),
+    ("cbow nce, window by window", {"sg": 0, "loss": "nce", "negative": 8}, 0.17),
     ("cbow nce", {"sg": 0, "loss": "nce", "negative": 32, "batch_size": 32}, 0.33),
 ]
 
@@ -234,6 +236,13 @@ def accuracy_of_one_worker(name: str) -> float:
 @pytest.mark.parametrize(("name", "bar"), [(name, bar) for name, _, bar in PLANTED_MODES])
 def test_the_planted_world_is_learnt_in_every_mode(name, bar):
     assert accuracy_of_one_worker(name) > bar
+
+
+@pytest.mark.parametrize(("optimizer", "alpha"), [("momentum", 0.01), ("adagrad", 0.3), ("adam", 0.03)])
+@pytest.mark.parametrize("name", ["sg ns", "cbow ns"])
+def test_each_optimizer_learns_as_well_as_plain_descent(name, optimizer, alpha):
+    """With a learning rate that suits so small a text."""
+    assert accuracy(learn(name, optimizer=optimizer, alpha=alpha)) > accuracy_of_one_worker(name) - AS_GOOD
 
 
 def test_the_loss_falls_from_epoch_to_epoch():
