@@ -7,7 +7,6 @@ looking at vectors keyedvectors.py's.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,8 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastw2v import model_file
-from fastw2v._version import __version__
+from fastw2v import word2vec_file
 from fastw2v.corpus import Corpus, EncodedCorpus, build_vocabulary, encode
 from fastw2v.keyedvectors import KeyedVectors
 from fastw2v.predict import PredictionMixin
@@ -30,7 +28,7 @@ from fastw2v.settings import (
     check_int,
     check_which,
 )
-from fastw2v.trainer import Memory, empty_matrices, make_plan, run_epochs, start_matrices, start_memory
+from fastw2v.trainer import Memory, make_plan, run_epochs, start_matrices, start_memory
 from fastw2v.vocabulary import Vocabulary
 
 Path = str | os.PathLike[str]
@@ -460,27 +458,7 @@ class Word2Vec(PredictionMixin):
         """
         if self._vocabulary is None:
             raise RuntimeError("there is nothing to save yet: the model has no vocabulary")
-        tensors: dict[str, NDArray[Any]] = {
-            "vectors": self._in_vecs[:, : self.vector_size],
-            "output_vectors": self._out_vecs[:, : self.vector_size],
-            "counts": self._vocabulary.counts,
-            **model_file.pack_words(self._vocabulary.words),
-        }
-        if self.settings.has_bias:
-            tensors["output_biases"] = self._out_vecs[:, self.vector_size]
-        if self._memory.states is not None:
-            tensors["input_states"], tensors["output_states"] = self._memory.states
-        if self._memory.nce_log_z is not None:
-            tensors["nce_log_z"] = self._memory.nce_log_z
-        state = {"epochs_done": self.epochs_done, "history": self.history}
-        state |= {"corpus_count": self.corpus_count, "corpus_total_words": self.corpus_total_words}
-        metadata = {
-            "kind": "word2vec",
-            "fastw2v_version": __version__,
-            "settings": json.dumps(self.settings.to_dict()),
-            "state": json.dumps(state),
-        }
-        model_file.write(path, tensors, metadata)
+        word2vec_file.write(self, path)
 
     @classmethod
     def load(cls, path: Path) -> Word2Vec:
@@ -493,38 +471,7 @@ class Word2Vec(PredictionMixin):
         ValueError
             It is not a fastw2v model, or is damaged.
         """
-        tensors, metadata = model_file.read(path)
-        if metadata["kind"] != "word2vec":
-            raise ValueError(f"{path} holds vectors without a model: read it with KeyedVectors.load")
-        try:
-            settings = Settings(**json.loads(metadata["settings"]))
-            state = json.loads(metadata["state"])
-            words = model_file.unpack_words(tensors)
-            vectors, output, counts = tensors["vectors"], tensors["output_vectors"], tensors["counts"]
-            if not vectors.shape == output.shape == (len(counts), settings.vector_size) or len(words) != len(
-                counts
-            ):
-                raise ValueError("arrays do not fit together")
-            model = cls.__new__(cls)
-            model.settings = settings
-            model.memory_budget = model.progress = model.trim_rule = model._corpus = None
-            model.history = state["history"]
-            model.epochs_done = state["epochs_done"]
-            model.corpus_count, model.corpus_total_words = state["corpus_count"], state["corpus_total_words"]
-            in_vecs, out_vecs = empty_matrices(len(counts), settings)
-            if settings.has_bias:
-                out_vecs[:, settings.vector_size] = tensors["output_biases"]
-            in_vecs[:, : settings.vector_size], out_vecs[:, : settings.vector_size] = vectors, output
-            memory = start_memory(len(counts), settings)
-            if memory.states is not None:
-                memory.states[0][:], memory.states[1][:] = tensors["input_states"], tensors["output_states"]
-            if memory.nce_log_z is not None:
-                memory.nce_log_z[:] = tensors["nce_log_z"]
-            model._adopt(Vocabulary(words, counts), in_vecs, out_vecs)
-            model._memory = memory
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path}: damaged or incomplete model file ({error})") from error
-        return model
+        return word2vec_file.read(cls, path)
 
 
 def _refuse_unsupported(

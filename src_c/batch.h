@@ -23,16 +23,16 @@ typedef struct {
     int32_t n_predictions; /* so far: the plan's batch_size when full, or up to 2W - 1 more: windows stay together */
     int32_t n_inputs;      /* B, of them all */
     int32_t capacity;      /* for predictions */
-    int32_t *targets;   /* [capacity] of each prediction: its word's id ... */
-    int32_t *input_of;  /* [capacity] ... and its input */
-    int32_t *starts;    /* [capacity + 1] of each input: where in the next are ... */
-    int32_t *contexts;  /* ... the ids of the words whose vectors make it */
-    int32_t *seen;      /* [V] skip-gram: 1 + the input that is this word, 0 if there is none */
-    w2v_real *inputs;   /* [capacity, stride] */
-    w2v_real *steps;    /* [capacity, stride] what they learn */
-    w2v_real *weights;  /* [capacity] what a prediction's gradient counts, at most 1 (see w2v_batch_gather) */
-    int32_t *n_alike;   /* [V] scratch, zero between uses */
-    w2v_real **rows;    /* [2W] */
+    int32_t *targets;      /* [capacity] of each prediction: its word's id ... */
+    int32_t *input_of;     /* [capacity] ... and its input */
+    int32_t *starts;       /* [capacity + 1] of each input: where in the next are ... */
+    int32_t *contexts;     /* ... the ids of the words whose vectors make it */
+    int32_t *seen;         /* [V] skip-gram: 1 + the input that is this word, 0 if there is none */
+    w2v_real *inputs;      /* [capacity, stride] */
+    w2v_real *steps;       /* [capacity, stride] what they learn */
+    w2v_real *weights;     /* [capacity] what a prediction's gradient counts, at most 1 (see w2v_batch_gather) */
+    int32_t *n_alike;      /* [V] scratch, zero between uses */
+    w2v_real **rows;       /* [2W] */
     w2v_optimizer_run optimizer;
 } w2v_batch;
 

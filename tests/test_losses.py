@@ -257,6 +257,29 @@ def test_the_conditional_probabilities_of_a_text_are_recovered(name):
 BOOK = [["you", "say", "goodbye", "and", "i", "say", "hello", "."]]
 
 
+def test_the_books_toy_corpus_is_learnt_step_by_step_as_in_numpy():
+    words = dict.fromkeys(BOOK[0])
+    ids = [list(words).index(word) for word in BOOK[0]]
+    counts = np.bincount(ids)
+    s = twins.make_settings(
+        loss="softmax", sg=0, window=1, vector_size=5, shrink_windows=False, batch_size=3, cbow_update="exact"
+    )
+    vecs = [_train_double.aligned_zeros(len(words), 6) for _ in range(2)]
+    vecs[0][:, :5] = np.random.default_rng(1).normal(size=(len(words), 5))
+    expected = tuple(matrix.copy() for matrix in vecs)
+    plan = trainer.make_plan(s, counts, *vecs, len(ids), core=_train_double)
+    losses = []
+    for epoch in range(20):
+        progress = _train_double.Progress()
+        plan.train_epoch(twins.flat_ids([ids]), progress, epoch=epoch, lr_start=0.3, lr_end=0.3)
+        sums = batch_twin.train_epoch(s, None, expected, [ids], epoch=epoch, lr=0.3)
+        losses.append(progress.loss / progress.n_predictions)
+        assert progress.loss == pytest.approx(sums.loss, rel=1e-12)
+        for found, wanted in zip(vecs, expected, strict=True):
+            np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12)
+    assert losses[-1] < losses[0] / 2
+
+
 def test_the_books_toy_corpus_fills_its_gaps():
     model = Word2Vec(
         BOOK, loss="softmax", sg=0, window=1, vector_size=5, min_count=1, sample=0, shrink_windows=False, epochs=1500,

@@ -1,0 +1,87 @@
+"""A whole `Word2Vec` model in one safetensors file: which arrays and strings it is made of.
+
+model_file.py knows the format, word2vec.py the model; this file only takes the one apart for the other, and puts it
+together again. What was not part of a model (the corpus, its memory budget) is not in the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from numpy.typing import NDArray
+
+from fastw2v import model_file
+from fastw2v._version import __version__
+from fastw2v.settings import Settings
+from fastw2v.trainer import empty_matrices, start_memory
+from fastw2v.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from fastw2v.word2vec import Word2Vec
+
+Path = str | os.PathLike[str]
+Model = TypeVar("Model", bound="Word2Vec")
+
+
+def write(model: Word2Vec, path: Path) -> None:
+    """Write a model that has a vocabulary."""
+    assert model._vocabulary is not None
+    dim = model.vector_size
+    tensors: dict[str, NDArray[Any]] = {
+        "vectors": model._in_vecs[:, :dim],
+        "output_vectors": model._out_vecs[:, :dim],
+        "counts": model._vocabulary.counts,
+        **model_file.pack_words(model._vocabulary.words),
+    }
+    if model.settings.has_bias:
+        tensors["output_biases"] = model._out_vecs[:, dim]
+    if model._memory.states is not None:
+        tensors["input_states"], tensors["output_states"] = model._memory.states
+    if model._memory.nce_log_z is not None:
+        tensors["nce_log_z"] = model._memory.nce_log_z
+    state = {"epochs_done": model.epochs_done, "history": model.history}
+    state |= {"corpus_count": model.corpus_count, "corpus_total_words": model.corpus_total_words}
+    metadata = {
+        "kind": "word2vec",
+        "fastw2v_version": __version__,
+        "settings": json.dumps(model.settings.to_dict()),
+        "state": json.dumps(state),
+    }
+    model_file.write(path, tensors, metadata)
+
+
+def read(cls: type[Model], path: Path) -> Model:
+    """Read a model that `write` has written; ValueError if it is damaged or something else."""
+    tensors, metadata = model_file.read(path)
+    if metadata["kind"] != "word2vec":
+        raise ValueError(f"{path} holds vectors without a model: read it with KeyedVectors.load")
+    try:
+        settings = Settings(**json.loads(metadata["settings"]))
+        state = json.loads(metadata["state"])
+        words = model_file.unpack_words(tensors)
+        vectors, output, counts = tensors["vectors"], tensors["output_vectors"], tensors["counts"]
+        dim = settings.vector_size
+        if not vectors.shape == output.shape == (len(counts), dim) or len(words) != len(counts):
+            raise ValueError("arrays do not fit together")
+        model = cls.__new__(cls)
+        model.settings = settings
+        model.memory_budget = model.progress = model.trim_rule = model._corpus = None
+        model.history = state["history"]
+        model.epochs_done = state["epochs_done"]
+        model.corpus_count, model.corpus_total_words = state["corpus_count"], state["corpus_total_words"]
+        in_vecs, out_vecs = empty_matrices(len(counts), settings)
+        if settings.has_bias:
+            out_vecs[:, dim] = tensors["output_biases"]
+        in_vecs[:, :dim], out_vecs[:, :dim] = vectors, output
+        memory = start_memory(len(counts), settings)
+        if memory.states is not None:
+            memory.states[0][:], memory.states[1][:] = tensors["input_states"], tensors["output_states"]
+        if memory.nce_log_z is not None:
+            memory.nce_log_z[:] = tensors["nce_log_z"]
+        model._adopt(Vocabulary(words, counts), in_vecs, out_vecs)
+        model._memory = memory
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: damaged or incomplete model file ({error})") from error
+    return model
