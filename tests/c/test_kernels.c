@@ -67,12 +67,13 @@ static void keep_worst(double *worst, double error) {
 }
 
 static void tile_compare(const w2v_kernels *kernels, int64_t n, double size, double *worst) {
-    static matrix x, y, x_steps, y_start, steps_start, y_expected, steps_expected;
+    static matrix x, y, x_steps, y_steps, y_start, steps_start, y_expected, y_steps_expected, steps_expected;
     static float *scratch;
     if (!scratch) {
         x = matrix_new(MAX_INPUTS), x_steps = matrix_new(MAX_INPUTS), steps_start = matrix_new(MAX_INPUTS);
         y = matrix_new(MAX_TARGETS), y_start = matrix_new(MAX_TARGETS), y_expected = matrix_new(MAX_TARGETS);
         steps_expected = matrix_new(MAX_INPUTS);
+        y_steps = matrix_new(MAX_TARGETS), y_steps_expected = matrix_new(MAX_TARGETS);
         scratch = malloc(sizeof(float) * W2V_TILE_SCRATCH(MAX_INPUTS, MAX_TARGETS));
         if (!scratch) exit(3);
     }
@@ -91,16 +92,18 @@ static void tile_compare(const w2v_kernels *kernels, int64_t n, double size, dou
         .targets = y.rows,
         .weights = weight_rows,
         .fetch = uniform() < 0.5 ? NULL : y_start.rows,
+        .target_steps = uniform() < 0.5 ? NULL : y_steps.rows,
         .scratch = scratch,
     };
 
-    matrix_copy(&y, &y_start), matrix_copy(&x_steps, &steps_start);
+    matrix_copy(&y, &y_start), matrix_copy(&y_steps, &y_start), matrix_copy(&x_steps, &steps_start);
     const double expected_loss = w2v_kernels_find("scalar")->logistic_tile(&tile, n, LR);
-    matrix_copy(&y_expected, &y), matrix_copy(&steps_expected, &x_steps);
+    matrix_copy(&y_expected, &y), matrix_copy(&y_steps_expected, &y_steps), matrix_copy(&steps_expected, &x_steps);
 
-    matrix_copy(&y, &y_start), matrix_copy(&x_steps, &steps_start);
+    matrix_copy(&y, &y_start), matrix_copy(&y_steps, &y_start), matrix_copy(&x_steps, &steps_start);
     const double loss = kernels->logistic_tile(&tile, n, LR);
     keep_worst(worst, matrix_error(&y, &y_expected, n, size * (1 + B)));
+    keep_worst(worst, matrix_error(&y_steps, &y_steps_expected, n, size * (1 + B)));
     keep_worst(worst, matrix_error(&x_steps, &steps_expected, n, size * (1 + T)));
     keep_worst(worst, fabs(loss - expected_loss) / (1e-3 + fabs(expected_loss)));
 }
@@ -125,6 +128,36 @@ static void rows_compare(const w2v_kernels *kernels, int64_t n, double *worst_su
     matrix_copy(&expected, &rows), matrix_copy(&rows, &start);
     kernels->rows_add(chosen, n_rows, n, 0.3f, expected_sum.rows[0]);
     keep_worst(worst_add, matrix_error(&rows, &expected, n, MAX_INPUTS));
+}
+
+/* Steps of an optimizer, several in a row, so that what it remembers counts. */
+static void optimizers_compare(const w2v_kernels *kernels, int64_t n, double *worst) {
+    typedef void (*row_kernel)(float *, float *, const float *, int64_t, const w2v_move *);
+    static matrix row, down, expected;
+    static float *states[2];
+    const size_t state_bytes = sizeof(float) * (2 * MAX_LENGTH + W2V_ROW_ALIGN);
+    if (!row.data) {
+        row = matrix_new(1), down = matrix_new(1), expected = matrix_new(1);
+        for (int k = 0; k < 2; k++) {
+            char *raw = malloc(state_bytes + 64);
+            if (!raw) exit(3);
+            states[k] = (float *)(raw + 64 - (uintptr_t)raw % 64);
+        }
+    }
+    const w2v_kernels *scalar = w2v_kernels_find("scalar");
+    const w2v_move move = {.lr = 0.1f, .scale = 0.5f, .decay_1 = 0.9f, .decay_2 = 0.99f, .epsilon = 1e-8f};
+    const row_kernel tested[] = {kernels->momentum_row, kernels->adagrad_row, kernels->adam_row};
+    const row_kernel reference[] = {scalar->momentum_row, scalar->adagrad_row, scalar->adam_row};
+    for (int k = 0; k < 3; k++) {
+        memset(states[0], 0, state_bytes), memset(states[1], 0, state_bytes);
+        matrix_fill(&row, n, 1), matrix_copy(&expected, &row);
+        for (int step = 0; step < 4; step++) {
+            matrix_fill(&down, n, 1);
+            tested[k](row.rows[0], states[0], down.rows[0], n, &move);
+            reference[k](expected.rows[0], states[1], down.rows[0], n, &move);
+        }
+        keep_worst(worst, matrix_error(&row, &expected, n, 1));
+    }
 }
 
 /* Rows of scores: relative to the largest number of the row. */
@@ -164,17 +197,18 @@ static void scores_compare(const w2v_kernels *kernels, int64_t n, double *worst)
 static int isa_passes(const char *isa) {
     /* Sizes of numbers: as at the start of training, as at its end, and scores far beyond the limit of the guard. */
     static const double SIZES[] = {0.01, 0.5, 3.0};
-    double tile[3] = {0}, sum = 0, add = 0, scores = 0;
+    double tile[3] = {0}, sum = 0, add = 0, scores = 0, moves = 0;
     for (int64_t n = W2V_ROW_ALIGN; n <= MAX_LENGTH; n += W2V_ROW_ALIGN)
         for (int trial = 0; trial < 8; trial++) {
             for (int k = 0; k < 3; k++) tile_compare(w2v_kernels_find(isa), n, SIZES[k], &tile[k]);
             rows_compare(w2v_kernels_find(isa), n, &sum, &add);
             scores_compare(w2v_kernels_find(isa), n, &scores);
+            optimizers_compare(w2v_kernels_find(isa), n, &moves);
         }
     const int passed = tile[0] <= BOUND && tile[1] <= BOUND && tile[2] <= BOUND && sum <= BOUND && add <= BOUND &&
-                       scores <= BOUND;
-    printf("%-7s %s  largest error: tile %.1e %.1e %.1e, rows_sum %.1e, rows_add %.1e, scores %.1e\n", isa,
-           passed ? "ok  " : "FAIL", tile[0], tile[1], tile[2], sum, add, scores);
+                       scores <= BOUND && moves <= BOUND;
+    printf("%-7s %s  largest error: tile %.1e %.1e %.1e, rows_sum %.1e, rows_add %.1e, scores %.1e, moves %.1e\n", isa,
+           passed ? "ok  " : "FAIL", tile[0], tile[1], tile[2], sum, add, scores, moves);
     return passed;
 }
 
