@@ -39,5 +39,5 @@ LOSSES: Mapping[str, OutputLayer] = {
     # Ji, Vishwanathan, Satish, Anderson & Dubey, ICLR 2016, who recommend exponents of 0.1 to 0.4.
     "blackout": OutputLayer("BlackOut", 256, 0.4, 0.025, True, -1),
     # Bengio et al., JMLR 2003.
-    "softmax": OutputLayer("full softmax", 0, 0.75, 0.025, True, -1),
+    "softmax": OutputLayer("full softmax", 0, 0.75, 0.05, True, -1),
 }
