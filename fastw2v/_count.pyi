@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-Rows = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]
+_Rows = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]
 
 GAP: int
 
@@ -38,8 +38,8 @@ class Stretch:
 
 class RowSums:
     def __init__(self, n_words: int) -> None: ...
-    def count(self, stretch: Stretch, first: int, last: int, capacity: int, stop: StopFlag) -> Rows: ...
-    def merge(self, parts: list[Rows]) -> Rows: ...
+    def count(self, stretch: Stretch, first: int, last: int, capacity: int, stop: StopFlag) -> _Rows: ...
+    def merge(self, parts: list[_Rows]) -> _Rows: ...
 
 def sparse_multiply(
     starts: NDArray[np.int64],

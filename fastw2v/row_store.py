@@ -13,10 +13,11 @@ from types import TracebackType
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fastw2v._count import Rows
 from fastw2v.scratch import open_scratch, read_array, write_array
 
+Rows = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]  # ends, ids, sums: see src_c/w2v.h
 WHAT = "the co-occurrence counts"
 
 
