@@ -176,9 +176,7 @@ class Cooccurrence:
         thresholds = keep_thresholds(keep_probabilities(vocabulary.counts, sample))
         if thresholds is not None:
             keep_gaps = subsampling == "clean"
-            ids = thin_ids(
-                ids, thresholds, seed % 2**64, keep_gaps, n_threads=n_threads, budget=budget // 4
-            )
+            ids = thin_ids(ids, thresholds, seed % 2**64, keep_gaps, n_threads=n_threads, budget=budget // 4)
         rows = count_rows(
             ids,
             vocabulary.counts,
@@ -345,11 +343,13 @@ def checked_csr(matrix: Any, what: str) -> sp.csr_array:
         rows = sp.csr_array(matrix)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{what} must be a sparse or dense matrix of numbers ({error})") from error
-    if rows.ndim != 2 or not (np.issubdtype(rows.dtype, np.integer) or np.issubdtype(rows.dtype, np.floating)):
+    if rows.ndim != 2 or not (
+        np.issubdtype(rows.dtype, np.integer) or np.issubdtype(rows.dtype, np.floating)
+    ):
         raise TypeError(f"{what} must be a matrix of integers or floats, not {rows.ndim}-d {rows.dtype}")
     rows.check_format(full_check=True)
     if not rows.has_canonical_format:
-        rows = rows.copy() if rows is matrix else rows
+        rows = rows.copy()  # its arrays may be the caller's
         rows.sum_duplicates()
     if rows.nnz == 0:
         raise ValueError(f"{what} is empty: it has no entries")

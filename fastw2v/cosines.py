@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def square_sums(vectors: Any) -> np.ndarray:
     if sp.issparse(vectors):
         starts = vectors.indptr
         squares = np.square(vectors.data)
-        return np.array([squares[a:b].sum() for a, b in zip(starts[:-1], starts[1:], strict=True)])
+        return np.array([squares[a:b].sum() for a, b in pairwise(starts.tolist())])
     accumulator = np.result_type(vectors.dtype, np.float32)
     sums: np.ndarray = np.einsum("ij,ij->i", vectors, vectors, dtype=accumulator)
     return sums
@@ -42,7 +43,9 @@ def row_products(vectors: Any, left: Rows, right: Rows) -> NDArray[np.float64]:
     """The dot product of row left[i] and row right[i] for each i, [n]."""
     if sp.issparse(vectors):
         parts = [
-            vectors[left[at : at + _ROWS_PER_BLOCK]].multiply(vectors[right[at : at + _ROWS_PER_BLOCK]]).sum(axis=1)
+            vectors[left[at : at + _ROWS_PER_BLOCK]]
+            .multiply(vectors[right[at : at + _ROWS_PER_BLOCK]])
+            .sum(axis=1)
             for at in range(0, len(left), _ROWS_PER_BLOCK)
         ]
         return np.concatenate([np.asarray(part, np.float64).ravel() for part in parts] or [np.zeros(0)])

@@ -273,7 +273,7 @@ class KeyedVectors(VectorFiles):
         if indexer is not None and topn is not None:
             return list(indexer.most_similar(target, topn))
         searched = slice(0, restrict_vocab) if restrict_vocab else slice(clip_start, clip_end or len(self))
-        cosines = self._products(searched, target) / self._divisors(searched)
+        cosines: np.ndarray = self._products(searched, target) / self._divisors(searched)
         if topn is None:
             return cosines
         first_row = searched.indices(len(self))[0]

@@ -10,6 +10,7 @@ import json
 import math
 import os
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -187,7 +188,7 @@ def weighted(matrix: sp.csr_array, settings: PPMISettings, n_threads: int) -> sp
         return columns[kept], values[kept].astype(np.float32), n_kept
 
     with Crew(n_threads) as crew:
-        parts = crew.run(weigh, zip(cuts[:-1], cuts[1:], strict=True))
+        parts = crew.run(weigh, pairwise(cuts))
     new_starts = np.zeros(len(starts), np.int64)
     np.cumsum(np.concatenate([n_kept for _, _, n_kept in parts]), out=new_starts[1:])
     columns = np.empty(new_starts[-1], matrix.indices.dtype)
@@ -198,7 +199,7 @@ def weighted(matrix: sp.csr_array, settings: PPMISettings, n_threads: int) -> sp
         part_columns, part_values, _ = parts.pop()
         begin, end = end, end + len(part_values)
         columns[begin:end], values[begin:end] = part_columns, part_values
-    return sp.csr_array((values, columns, new_starts), shape=matrix.shape)
+    return sp.csr_array((values, columns, new_starts.astype(columns.dtype)), shape=matrix.shape)
 
 
 def _sums(matrix: sp.csr_array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

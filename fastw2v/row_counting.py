@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ THIN_IDS = 1 << 20
 BYTES_PER_PLACE = 4
 MOST_PLACES = 1 << 31  # of a stretch: they have 32 bits
 LARGEST_UNIT = 1 << 32
+LEAST_UNIT = 1 << 20  # what is coarser is not harmonic any more
 MOST_SUM = 2**63 - 1
 
 
@@ -47,11 +49,14 @@ class Weights:
         Units that a word at distance 1..W counts before and behind the centre; None: that side is left out.
     unit : int
         How many units make 1.
+    is_whole : bool
+        Whether sums of weights are whole numbers: int64 in the end, else float64.
     """
 
     left: NDArray[np.int64] | None
     right: NDArray[np.int64] | None
     unit: int
+    is_whole: bool
 
     @property
     def n_neighbours(self) -> int:
@@ -100,14 +105,18 @@ def make_weights(weighting: str, window: int, context: str, most_frequent: int) 
         numbers = [unit // distance for distance in distances]
         if unit > LARGEST_UNIT or can_overflow(numbers):
             unit = LARGEST_UNIT
-            while unit > window and can_overflow(numbers := [round(unit / distance) for distance in distances]):
+            while unit > LEAST_UNIT and can_overflow(
+                numbers := [round(unit / distance) for distance in distances]
+            ):
                 unit //= 2
     else:
         numbers = [1] * window
     if can_overflow(numbers):
         raise OverflowError(f"window={window} is too large for this corpus: counts could exceed 64 bits")
     side = np.array(numbers, np.int64)
-    return Weights(side if context != "right" else None, side if context != "left" else None, unit)
+    return Weights(
+        side if context != "right" else None, side if context != "left" else None, unit, weighting == "flat"
+    )
 
 
 def thin_ids(
@@ -157,16 +166,16 @@ class RowTotals:
 
     Parameters
     ----------
-    starts : int64 array [V + 1]
+    starts : int32 or int64 array [V + 1]
         Where each row begins, and the last one ends.
-    columns : int32 or int64 array [n]
+    columns : array of the same type [n]
     sums : int64 or float64 array [n]
-        Divided by the unit, unless that is 1. Both may be memory maps of temporary files.
+        Both may be memory maps of temporary files.
     """
 
-    starts: NDArray[np.int64]
-    columns: NDArray[np.integer]
-    sums: NDArray[np.number]
+    starts: NDArray[Any]
+    columns: NDArray[Any]
+    sums: NDArray[Any]
 
 
 def count_rows(
@@ -315,10 +324,10 @@ class _Counting:
         offsets = np.cumsum([0, *sizes])
         n_entries = int(offsets[-1])
         column_type = np.int32 if n_entries <= np.iinfo(np.int32).max else np.int64  # SciPy wants it so
-        sum_type = np.int64 if self.weights.unit == 1 else np.float64
+        sum_type = np.int64 if self.weights.is_whole else np.float64
         starts = np.zeros(self.n_words + 1, np.int64)
 
-        def take(number: int) -> tuple[NDArray[np.integer], NDArray[np.number]]:
+        def take(number: int) -> tuple[NDArray[Any], NDArray[Any]]:
             ends, columns, sums = store.take(run[number])
             first, last = self.batches[number]
             starts[first + 1 : last + 1] = offsets[number] + ends
@@ -327,7 +336,8 @@ class _Counting:
             return columns.astype(column_type, copy=False), sums
 
         if n_entries * (np.dtype(column_type).itemsize + 8) > self.budget // 2:
-            return RowTotals(starts, *_join_in_files(map(take, range(len(run))), column_type, sum_type))
+            columns, sums = _join_in_files(map(take, range(len(run))), column_type, sum_type)
+            return RowTotals(starts.astype(column_type), columns, sums)
         columns, sums = np.empty(n_entries, column_type), np.empty(n_entries, sum_type)
 
         def copy(number: int) -> None:
@@ -335,12 +345,12 @@ class _Counting:
             columns[part], sums[part] = take(number)
 
         crew.run(copy, range(len(run)), sizes=sizes)
-        return RowTotals(starts, columns, sums)
+        return RowTotals(starts.astype(column_type), columns, sums)
 
 
 def _join_in_files(
-    parts: Iterable[tuple[NDArray[np.integer], NDArray[np.number]]], column_type: type, sum_type: type
-) -> list[NDArray]:
+    parts: Iterable[tuple[NDArray[Any], NDArray[Any]]], column_type: type, sum_type: type
+) -> list[NDArray[Any]]:
     """Write columns and sums to a file each, and map them into memory."""
     n_entries = 0
     with open_scratch("columns") as columns_file, open_scratch("sums") as sums_file:

@@ -41,6 +41,7 @@ def unpack_csr(tensors: Mapping[str, NDArray[Any]]) -> sp.csr_array:
         np.issubdtype(array.dtype, np.integer) for array in (starts, columns)
     ):
         raise ValueError("the sparse matrix is damaged: wrong types or shapes")
-    matrix = sp.csr_array((values, columns, starts), shape=(len(starts) - 1,) * 2)
+    # SciPy copies arrays of indices whose types differ.
+    matrix = sp.csr_array((values, columns, starts.astype(columns.dtype)), shape=(len(starts) - 1,) * 2)
     matrix.check_format(full_check=True)
     return matrix

@@ -1,13 +1,13 @@
 """`SparseVectors`: words with sparse vectors, queried as `KeyedVectors` are.
 
-Only what touches the matrix is different here: rows, products with a vector, norms, files. Evaluation handles both kinds
-of matrices (evaluation.py, cosines.py). The matrix is never made dense, single rows are. `PPMI` is such a class.
+Only what touches the matrix is different here: rows, products with a vector, norms, files. Evaluation handles both
+kinds of matrices (evaluation.py, cosines.py). The matrix is never made dense, single rows are. `PPMI` is such a class.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,7 +15,8 @@ import scipy.sparse as sp
 from fastw2v import cosines, model_file
 from fastw2v.keyedvectors import Key, KeyedVectors
 from fastw2v.sparse_files import SPARSE_TENSORS, pack_csr, unpack_csr
-from fastw2v.vector_files import Self
+
+Self = TypeVar("Self", bound="SparseVectors")
 
 
 class SparseVectors(KeyedVectors):
@@ -102,4 +103,6 @@ class SparseVectors(KeyedVectors):
 
     def save_word2vec_format(self, *arguments: Any, **more: Any) -> None:
         """Refused: the format holds dense vectors, and V x V numbers would be too many."""
-        raise TypeError("sparse vectors cannot be saved in word2vec's format: use save(), or the vectors of an SVD")
+        raise TypeError(
+            "sparse vectors cannot be saved in word2vec's format: use save(), or the vectors of an SVD"
+        )

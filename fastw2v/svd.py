@@ -144,7 +144,7 @@ class SVD:
         power = self.eig if eig is None else check_float("eig", eig)
         largest = max(float(self.singular_values[0]), np.finfo(np.float64).tiny)
         # Singular values of 0 have no meaningful vectors: 0, also where the exponent is negative.
-        known = self.singular_values > 1e-7 * largest
+        known = self.singular_values > 1e-6 * largest
         scale = np.zeros(len(known), np.float32)
         scale[known] = self.singular_values[known] ** power
         if which == "w+c":

@@ -26,7 +26,9 @@ DENSE_COLUMNS = 512
 DENSE_PER_DIM = 4
 RANK_TOLERANCE = 1e-5  # of norms in float32: what is smaller is rounding
 
-WELL_CONDITIONED = 0.01  # smallest squared length of a block's axes with which one orthogonalisation is enough
+WELL_CONDITIONED = (
+    0.01  # smallest squared length of a block's axes with which one orthogonalisation is enough
+)
 
 FloatMatrix = NDArray[np.float32]
 
@@ -161,9 +163,11 @@ class _Lanczos:
         largest = np.argsort(-values, kind="stable")[: self.dim]
         right = basis @ vectors[:, largest].astype(np.float32)
         left = self._product(self._rows, right)
-        sigma = np.sqrt(np.maximum(values[largest], 0.0))
+        # Not the roots of the Ritz values, which rounding leaves at 3e-4 of the largest where they should be 0.
+        sigma = np.sqrt(np.einsum("ij,ij->j", left, left, dtype=np.float64))
         left /= np.maximum(sigma, np.finfo(np.float32).tiny).astype(np.float32)
-        return _with_signs(left, sigma, right.T, self.dim)
+        order = np.argsort(-sigma, kind="stable")
+        return _with_signs(left[:, order], sigma[order], right.T[order], self.dim)
 
     def _random(self, shape: tuple[int, int]) -> FloatMatrix:
         return self._rng.standard_normal(shape, dtype=np.float32)

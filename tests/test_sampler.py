@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from fastw2v import _train, _train_double, trainer
-from fastw2v.trainer import keep_thresholds, keep_probabilities, make_plan, noise_weights
+from fastw2v.trainer import keep_probabilities, keep_thresholds, make_plan, noise_weights
 
 ZIPF = np.maximum(1, 100_000 // np.arange(1, 2001)).astype(np.int64)
 
