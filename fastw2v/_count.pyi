@@ -16,14 +16,9 @@ class StopFlag:
 def thin(
     ids: NDArray[np.int32], first_place: int, keep_prob: NDArray[np.uint32], seed: int, keep_gaps: bool
 ) -> int: ...
-def places_count(ids: NDArray[np.int32], first: int, n_places: NDArray[np.int64]) -> None: ...
+def places_count(ids: NDArray[np.int32], n_places: NDArray[np.int64]) -> None: ...
 def places_fill(
-    ids: NDArray[np.int32],
-    begin: int,
-    end: int,
-    first: int,
-    next: NDArray[np.int64],
-    places: NDArray[np.uint32],
+    ids: NDArray[np.int32], begin: int, end: int, next: NDArray[np.int64], places: NDArray[np.uint32]
 ) -> None: ...
 
 class Stretch:

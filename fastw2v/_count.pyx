@@ -23,7 +23,7 @@ cdef extern from "w2v.h" nogil:
         const int64_t *starts
         const int64_t *left
         const int64_t *right
-        int64_t window
+        int64_t window, n_words
     ctypedef struct w2v_counts:
         int64_t *ends
         int32_t *ids
@@ -39,9 +39,8 @@ cdef extern from "w2v.h" nogil:
     void w2v_row_sums_destroy(w2v_row_sums *row)
     int64_t w2v_ids_thin(int32_t *ids, int64_t n_ids, int64_t first_place, const uint32_t *keep_prob, uint64_t seed,
                          int keep_gaps)
-    void w2v_places_count(const int32_t *ids, int64_t n_ids, int32_t first, int32_t last, int64_t *n_places)
-    void w2v_places_fill(const int32_t *ids, int64_t begin, int64_t end, int32_t first, int32_t last, int64_t *next,
-                         uint32_t *places)
+    void w2v_places_count(const int32_t *ids, int64_t n_ids, int64_t *n_places)
+    void w2v_places_fill(const int32_t *ids, int64_t begin, int64_t end, int64_t *next, uint32_t *places)
     w2v_status w2v_cooccur_count(const w2v_stretch *stretch, w2v_row_sums *row, int64_t first, int64_t last,
                                  w2v_counts *rows, int32_t *stop)
     void w2v_cooccur_merge(const w2v_counts *parts, int64_t n_parts, int64_t n_rows, w2v_row_sums *row, w2v_counts *total)
@@ -87,21 +86,21 @@ def thin(int32_t[::1] ids not None, int64_t first_place, const uint32_t[::1] kee
     return n_left
 
 
-def places_count(const int32_t[::1] ids not None, int32_t first, int64_t[::1] n_places not None):
-    """Add to n_places [n] how often each of the words from `first` on occurs in ids."""
+def places_count(const int32_t[::1] ids not None, int64_t[::1] n_places not None):
+    """Add to n_places [V] how often each word occurs in ids."""
     if ids.shape[0] and n_places.shape[0]:
         with nogil:
-            w2v_places_count(&ids[0], ids.shape[0], first, <int32_t>(first + n_places.shape[0]), &n_places[0])
+            w2v_places_count(&ids[0], ids.shape[0], &n_places[0])
 
 
-def places_fill(const int32_t[::1] ids not None, int64_t begin, int64_t end, int32_t first,
-                int64_t[::1] next not None, uint32_t[::1] places not None):
-    """Write where in ids[begin:end] each of the words from `first` on stands to places, from next[word - first] on."""
+def places_fill(const int32_t[::1] ids not None, int64_t begin, int64_t end, int64_t[::1] next not None,
+                uint32_t[::1] places not None):
+    """Write where in ids[begin:end] each word stands to places, from next[word] [V] on, which moves on."""
     if not 0 <= begin <= end <= ids.shape[0]:
         raise ValueError(f"no such stretch: {begin=}, {end=}")
     if begin < end and next.shape[0] and places.shape[0]:
         with nogil:
-            w2v_places_fill(&ids[0], begin, end, first, <int32_t>(first + next.shape[0]), &next[0], &places[0])
+            w2v_places_fill(&ids[0], begin, end, &next[0], &places[0])
 
 
 cdef class Stretch:
@@ -127,6 +126,7 @@ cdef class Stretch:
         self._stretch.n_ids = ids.shape[0]
         self._stretch.places = &places[0] if places.shape[0] else NULL
         self._stretch.starts = &starts[0]
+        self._stretch.n_words = starts.shape[0] - 1
         if left is not None and left.shape[0]:
             self._stretch.left, self._stretch.window = &left[0], left.shape[0]
         if right is not None and right.shape[0]:

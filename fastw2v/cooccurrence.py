@@ -91,7 +91,7 @@ class Cooccurrence:
     max_memory : int, optional
         Bytes that counting may take besides interpreter and vocabulary; what does not fit goes to temporary files
         (``TMPDIR``). A matrix of more than half of it stays in a temporary file and is mapped into memory. At least
-        some 30 bytes for each word and thread are needed. Default: half of the machine's memory.
+        some 40 bytes for each word and thread are needed. Default: half of the machine's memory.
     progress : bool, optional
         Whether to show progress bars; default at a terminal.
 

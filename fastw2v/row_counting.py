@@ -248,8 +248,7 @@ class _Counting:
         self.capacity = np.minimum(self.n_words, weights.n_neighbours * counts)  # most entries of each row
         self.batches = list(pairwise(_cuts(self.capacity, batch_entries)))
         self.batch_sizes = [int(counts[first:last].sum()) for first, last in self.batches]
-        # Each thread turns over the words of one range, which are about as many tokens as those of the others.
-        self.ranges = list(pairwise(_cuts(counts, max(1, -(-int(counts.sum()) // n_threads)))))
+        self.n_threads = n_threads
         self._own = threading.local()
 
     def stretches(self) -> Iterator[tuple[int, int]]:
@@ -273,18 +272,28 @@ class _Counting:
         first = max(0, begin - window)
         around = self.ids[first : end + window]
         begin, end = begin - first, end - first
+        cuts = [begin + (end - begin) * number // self.n_threads for number in range(self.n_threads + 1)]
+        parts = list(enumerate(pairwise(cuts)))
+        following = np.zeros((self.n_threads, self.n_words), np.int64)
+
+        def count(part: tuple[int, tuple[int, int]]) -> None:
+            number, (part_begin, part_end) = part
+            _count.places_count(around[part_begin:part_end], following[number])
+
+        def fill(part: tuple[int, tuple[int, int]]) -> None:
+            number, (part_begin, part_end) = part
+            _count.places_fill(around, part_begin, part_end, following[number], places)
+
+        crew.run(count, parts)
+        n_places = following.sum(axis=0)
         starts = np.zeros(self.n_words + 1, np.int64)
-
-        def count(words: tuple[int, int]) -> None:
-            _count.places_count(around[begin:end], words[0], starts[1 + words[0] : 1 + words[1]])
-
-        def fill(words: tuple[int, int]) -> None:
-            _count.places_fill(around, begin, end, words[0], starts[words[0] : words[1]].copy(), places)
-
-        crew.run(count, self.ranges)
-        np.cumsum(starts, out=starts)
+        np.cumsum(n_places, out=starts[1:])
+        # The places of a word come in the order of the threads' parts of the text.
+        np.cumsum(following[:-1], axis=0, out=following[1:])
+        following[0] = 0
+        following += starts[:-1]
         places = np.empty(starts[-1], np.uint32)
-        crew.run(fill, self.ranges)
+        crew.run(fill, parts)
         return _count.Stretch(around, places, starts, self.weights.left, self.weights.right)
 
     def count_stretch(self, crew: Crew, store: RowStore, begin: int, end: int, bar: Progress) -> list[Batch]:

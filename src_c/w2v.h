@@ -203,6 +203,7 @@ typedef struct {
     const int64_t *left;     /* IN [W] what a context word at each distance 1..W counts, >= 1; NULL: nothing */
     const int64_t *right;    /* IN [W] the same on the other side */
     int64_t window;          /* W */
+    int64_t n_words;         /* V */
 } w2v_stretch;
 
 /* Sparse rows: the entries of row r are ends[r - 1] .. ends[r] - 1 (row 0 begins at 0), ids rising. */
@@ -224,11 +225,10 @@ void w2v_row_sums_destroy(w2v_row_sums *row);
 int64_t w2v_ids_thin(int32_t *ids, int64_t n_ids, int64_t first_place, const uint32_t *keep_prob, uint64_t seed,
                      int keep_gaps);
 
-/* Turn ids [begin, end) over, for the words first .. last - 1: how often each occurs there (n_places OUT
- * [last - first]), and where, as offsets from `begin` plus `shift` (into places, from next INOUT [last - first] on). */
-void w2v_places_count(const int32_t *ids, int64_t n_ids, int32_t first, int32_t last, int64_t *n_places);
-void w2v_places_fill(const int32_t *ids, int64_t begin, int64_t end, int32_t first, int32_t last, int64_t *next,
-                     uint32_t *places);
+/* Turn ids over: how often each word occurs (added to n_places INOUT [V]), and where in ids [begin, end) it stands,
+ * written to places from next INOUT [V] on. */
+void w2v_places_count(const int32_t *ids, int64_t n_ids, int64_t *n_places);
+void w2v_places_fill(const int32_t *ids, int64_t begin, int64_t end, int64_t *next, uint32_t *places);
 
 /* The rows of words first .. last - 1. rows OUT must have room for the least of V and places x weights in each.
  * Ends with W2V_ERR_STOPPED soon after *stop has become 1; the sums are then fit for destruction only. */
