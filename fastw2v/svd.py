@@ -97,17 +97,17 @@ class SVD:
                 f"vectors must be a PPMI (or other SparseVectors), not {type(vectors).__name__}; from counts make them"
                 " with PPMI(counts)"
             )
+        self.eig = check_float("eig", eig)
+        self.which = check_choice("which", which, ("w", "w+c"))
+        tolerance = check_float("tolerance", tolerance, 0.0, above=True)
+        seed = check_int("seed", seed, 0)
+        n_threads = check_workers(workers)
         dim = check_int("dim", dim, 1)
         if dim >= len(vectors):
             raise ValueError(
                 f"dim must be less than the number of words, which is {len(vectors)}, not {dim}: lower it, or use more"
                 " text"
             )
-        self.eig = check_float("eig", eig)
-        self.which = check_choice("which", which, ("w", "w+c"))
-        tolerance = check_float("tolerance", tolerance, 0.0, above=True)
-        seed = check_int("seed", seed, 0)
-        n_threads = check_workers(workers)
         matrix = checked_csr(vectors.vectors, "the matrix").astype(np.float32, copy=False)
         factors = truncated_svd(
             matrix, dim, tolerance=tolerance, seed=seed, n_threads=n_threads, progress=progress

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from fastw2v import _count
 from fastw2v.crew import Crew
@@ -83,6 +82,8 @@ def truncated_svd(
     KeyboardInterrupt
         Ctrl-C.
     """
+    from threadpoolctl import threadpool_limits  # here, as in trainer.py: nothing else needs it
+
     with (
         threadpool_limits(n_threads, user_api="blas"),
         Crew(1) as crew,
