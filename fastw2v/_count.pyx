@@ -43,7 +43,8 @@ cdef extern from "w2v.h" nogil:
     void w2v_places_fill(const int32_t *ids, int64_t begin, int64_t end, int64_t *next, uint32_t *places)
     w2v_status w2v_cooccur_count(const w2v_stretch *stretch, w2v_row_sums *row, int64_t first, int64_t last,
                                  w2v_counts *rows, int32_t *stop)
-    void w2v_cooccur_merge(const w2v_counts *parts, int64_t n_parts, int64_t n_rows, w2v_row_sums *row, w2v_counts *total)
+    void w2v_cooccur_merge(const w2v_counts *parts, int64_t n_parts, int64_t n_rows, w2v_row_sums *row,
+                           w2v_counts *total)
     w2v_status w2v_sparse_multiply(const w2v_sparse *matrix, const float *dense, int64_t n_columns, float *product,
                                    int32_t n_threads, int32_t *stop)
 
@@ -211,7 +212,7 @@ cdef class RowSums:
 def sparse_multiply(const int64_t[::1] starts not None, const int32_t[::1] ids not None,
                     const float[::1] values not None, const float[:, ::1] dense not None,
                     float[:, ::1] product not None, int32_t n_threads, StopFlag stop not None):
-    """product [n_rows, n_columns] = CSR matrix x dense [n_inner, n_columns]; see w2v_sparse_multiply. Raises Stopped."""
+    """product [n_rows, n_columns] = CSR matrix x dense [n_inner, n_columns]; see src_c/w2v.h. Raises Stopped."""
     cdef w2v_sparse matrix
     cdef w2v_status status
     if starts.shape[0] != product.shape[0] + 1 or dense.shape[1] != product.shape[1] or n_threads < 1:

@@ -13,15 +13,15 @@
 
 enum {
     WORD_BITS = 64,
-    GROUP_MARKS = 64,
+    GROUP_MARKS = 64, /* a cache line */
     GROUP_IDS = WORD_BITS * GROUP_MARKS,
     AHEAD = 8,           /* places whose surroundings are on their way into the cache */
     STOP_INTERVAL = 1024 /* places between looks at the stop flag */
 };
 
 /* One bit in `marks` for each sum that is not 0, a byte in `groups` for each 64 words of marks that are not all 0: the
- * sums are found in rising order, without a sort and without looking at all V of them. Groups are bytes, since there are
- * few of them, and a plain store does not wait for the one before. */
+ * sums are found in rising order, without a sort and without looking at all V of them. Groups are bytes, since there
+ * are few of them, and a plain store does not wait for the one before. */
 struct w2v_row_sums {
     int64_t n_groups;
     int64_t *wide;    /* [V] sums that may need 64 bits */
@@ -93,7 +93,8 @@ W2V_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* Add up the row of one word; 0 when it is time to stop. */
 W2V_INLINE int add_word(const w2v_stretch *stretch, w2v_row_sums *row, int64_t word, int is_wide, int32_t *stop) {
-    const int64_t window = stretch->window, last_place = stretch->n_ids - 1, n_places = stretch->starts[stretch->n_words];
+    const int64_t window = stretch->window, last_place = stretch->n_ids - 1;
+    const int64_t n_places = stretch->starts[stretch->n_words];
     for (int64_t at = stretch->starts[word]; at < stretch->starts[word + 1]; at++) {
         const int64_t place = stretch->places[at];
         const int32_t *center = stretch->ids + place;
@@ -116,8 +117,8 @@ static int64_t weight_of_place(const w2v_stretch *stretch) {
     return sum;
 }
 
-w2v_status w2v_cooccur_count(const w2v_stretch *stretch, w2v_row_sums *row, int64_t first, int64_t last, w2v_counts *rows,
-                             int32_t *stop) {
+w2v_status w2v_cooccur_count(const w2v_stretch *stretch, w2v_row_sums *row, int64_t first, int64_t last,
+                             w2v_counts *rows, int32_t *stop) {
     const int64_t most_narrow = UINT32_MAX / weight_of_place(stretch);
     int64_t n = 0;
     for (int64_t word = first; word < last; word++) {

@@ -2,7 +2,8 @@
  *
  * The dense matrix is worked off in panels of a few columns: as many of its rows as possible, those of frequent words
  * above all, then stay in the cache while the sparse matrix streams past.
- * Plain C that compilers turn into vector code: memory is what it waits for (with AVX2 it gains a tenth). fastw2v/svd_solver.py calls it. */
+ * Plain C that compilers turn into vector code: memory is what it waits for (with AVX2 it gains a tenth).
+ * fastw2v/svd_solver.py and cosines.py call it. */
 #include <string.h>
 
 #include "atomics.h"

@@ -198,7 +198,7 @@ enum { W2V_GAP = -2 }; /* stands in the id array for a token that was left out b
 typedef struct {
     const int32_t *ids;      /* IN [n_ids] ids, W2V_LINE_END, W2V_GAP; with the surroundings of the stretch */
     int64_t n_ids;
-    const uint32_t *places;  /* IN where in ids the words are centres: those of word w at starts[w] .. starts[w + 1] - 1 */
+    const uint32_t *places;  /* IN where in ids centres stand: those of word w at starts[w] .. starts[w + 1] - 1 */
     const int64_t *starts;   /* IN [V + 1] */
     const int64_t *left;     /* IN [W] what a context word at each distance 1..W counts, >= 1; NULL: nothing */
     const int64_t *right;    /* IN [W] the same on the other side */
@@ -232,16 +232,14 @@ void w2v_places_fill(const int32_t *ids, int64_t begin, int64_t end, int64_t *ne
 
 /* The rows of words first .. last - 1. rows OUT must have room for the least of V and places x weights in each.
  * Ends with W2V_ERR_STOPPED soon after *stop has become 1; the sums are then fit for destruction only. */
-w2v_status w2v_cooccur_count(const w2v_stretch *stretch, w2v_row_sums *row, int64_t first, int64_t last, w2v_counts *rows,
-                             int32_t *stop);
+w2v_status w2v_cooccur_count(const w2v_stretch *stretch, w2v_row_sums *row, int64_t first, int64_t last,
+                             w2v_counts *rows, int32_t *stop);
 /* Add up n_parts x n_rows rows. total OUT must have room for all their entries. */
 void w2v_cooccur_merge(const w2v_counts *parts, int64_t n_parts, int64_t n_rows, w2v_row_sums *row, w2v_counts *total);
 
 /* ---- sparse matrix times dense (sparse.c) ---- */
 
-/* product OUT [n_rows, n_columns] = the rows first .. last - 1 of a sparse matrix in CSR form, times dense IN
- * [n_inner, n_columns]; both dense ones are packed. Each number is a sum in the order of the row's entries, so the bytes
- * do not depend on n_threads. Ends with W2V_ERR_STOPPED soon after *stop has become 1. */
+/* A matrix in compressed sparse rows. */
 typedef struct {
     int64_t n_rows;
     const int64_t *starts; /* IN [n_rows + 1] */
@@ -249,6 +247,9 @@ typedef struct {
     const float *values;   /* IN */
 } w2v_sparse;
 
+/* product OUT [n_rows, n_columns] = a sparse matrix times dense IN [n_inner, n_columns]; both dense ones are packed.
+ * Each number is a sum in the order of the row's entries, so the bytes do not depend on n_threads. Ends with
+ * W2V_ERR_STOPPED soon after *stop has become 1. */
 w2v_status w2v_sparse_multiply(const w2v_sparse *matrix, const float *dense, int64_t n_columns, float *product,
                                int32_t n_threads, int32_t *stop);
 

@@ -77,7 +77,7 @@ def test_the_textbooks_matrix() -> None:
 
 @given(
     TEXTS,
-    st.integers(1, 6),
+    st.sampled_from([1, 2, 3, 6, 22]),  # 22: harmonic sums that need 64 bits
     st.sampled_from(["flat", "harmonic", "dynamic"]),
     st.sampled_from(["symmetric", "left", "right"]),
     st.integers(1, 3),
