@@ -190,7 +190,7 @@ def _add_model_options(parser: argparse.ArgumentParser, options: Collection[str]
 
 # Option, its argument of `Cooccurrence`, type, choices, help. Defaults are those of the class.
 _COUNT_OPTIONS: tuple[tuple[str, str, Any, tuple[str, ...] | None, str], ...] = (
-    ("--window", "window", int, None, "most words between a word and a word of its context (default 5)"),
+    ("--window", "window", int, None, "most words between a word and a word of its context (default 10)"),
     (
         "--weighting",
         "weighting",
@@ -212,7 +212,7 @@ _SVD_OPTIONS: tuple[tuple[str, str, str, Any, tuple[str, ...] | None, str], ...]
     ("ppmi", "--cds", "cds", float, None, "exponent of the counts of context words (default 0.75)"),
     ("ppmi", "--shift", "shift", float, None, "take log SHIFT away from each entry (default 1: nothing)"),
     ("svd", "--size", "dim", int, None, "dimensions of the vectors (default 100)"),
-    ("svd", "--eig", "eig", float, None, "exponent of the singular values (default 0)"),
+    ("svd", "--eig", "eig", float, None, "exponent of the singular values (default 0.25)"),
     ("svd", "--vectors", "which", str, ("w", "w+c"), "word vectors (default), or plus context vectors"),
     ("svd", "--seed", "seed", int, None, "of the random start"),
     ("svd", "--threads", "workers", int, None, "default: all cores that this process may use"),

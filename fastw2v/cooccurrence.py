@@ -63,8 +63,8 @@ class Cooccurrence:
         Token lists; an iterator that can be read only once will do.
     corpus_file : path, list of paths, folder or glob pattern, optional
         Text, one sentence a line, words separated by white space; plain, .gz, .bz2, .xz or .zst. Give one of the two.
-    window : int, default 5
-        Most words W between a centre and a context word. Words that are not in the vocabulary do not count as words
+    window : int, default 10
+        Most words W between a centre and a context word; 10 gave the best vectors (bench/NOTES.md). Words that are not in the vocabulary do not count as words
         between (as in word2vec), and no window crosses the end of a line.
     weighting : {"flat", "harmonic", "dynamic"}, default "flat"
         What a context word at distance d counts: 1; 1 / d, as in GloVe (Pennington et al., 2014, section 4.2); or
@@ -143,7 +143,7 @@ class Cooccurrence:
         sentences: Sentences | None = None,
         corpus_file: CorpusPaths | None = None,
         *,
-        window: int = 5,
+        window: int = 10,
         weighting: str = "flat",
         context: str = "symmetric",
         sample: float = 0.0,

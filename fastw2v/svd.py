@@ -34,7 +34,7 @@ class SVD:
         The matrix M, [V, V].
     dim : int, default 100
         Dimensions D of the vectors, less than V.
-    eig : float, default 0.0
+    eig : float, default 0.25
         Exponent of the singular values; any number. 1 is the decomposition itself; 0 to 0.5 is better for similarity.
     which : {"w", "w+c"}, default "w"
         Word vectors, or the sum of word and context vectors (section 3.3).
@@ -85,7 +85,7 @@ class SVD:
         vectors: SparseVectors,
         dim: int = 100,
         *,
-        eig: float = 0.0,
+        eig: float = 0.25,
         which: str = "w",
         tolerance: float = 0.003,
         seed: int = 1,

@@ -272,7 +272,7 @@ def test_svd_vectors_are_left_vectors_times_powers_of_the_values(textbook: PPMI)
     assert svd.wv.vectors == pytest.approx(svd.left_vectors * np.sqrt(values[:3]), abs=1e-5)
     assert np.array_equal(svd.get_vectors(eig=0), svd.left_vectors)
     assert svd.get_vectors("c", -1.5) == pytest.approx(svd.right_vectors / values[:3] ** 1.5, rel=1e-4)
-    both = SVD(textbook, 3, which="w+c")
+    both = SVD(textbook, 3, eig=0, which="w+c")
     assert both.wv.vectors == pytest.approx(both.left_vectors + both.right_vectors, abs=1e-6)
     assert both.wv.get_vecattr("say", "count") == 2
     assert type(svd.wv) is KeyedVectors
