@@ -64,8 +64,8 @@ class Cooccurrence:
     corpus_file : path, list of paths, folder or glob pattern, optional
         Text, one sentence a line, words separated by white space; plain, .gz, .bz2, .xz or .zst. Give one of the two.
     window : int, default 10
-        Most words W between a centre and a context word; 10 gave the best vectors (bench/NOTES.md). Words that are not in the vocabulary do not count as words
-        between (as in word2vec), and no window crosses the end of a line.
+        Most words W between a centre and a context word; 10 gave the best vectors (bench/NOTES.md). Words that are not
+        in the vocabulary do not count as words between (as in word2vec), and no window crosses the end of a line.
     weighting : {"flat", "harmonic", "dynamic"}, default "flat"
         What a context word at distance d counts: 1; 1 / d, as in GloVe (Pennington et al., 2014, section 4.2); or
         (W + 1 - d) / W, which is what word2vec's random windows count on average (Levy, Goldberg & Dagan, TACL 2015,
