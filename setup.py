@@ -1,4 +1,4 @@
-"""Builds the three extension modules; everything static (metadata, dependencies, tools) is in pyproject.toml.
+"""Builds the four extension modules; everything static (metadata, dependencies, tools) is in pyproject.toml.
 
 What needs code is here: which C files make up which extension, instruction-set flags on the kernel files only
 (the rest of the library must run on the oldest CPU of the platform), whether the compiler has OpenMP, and
@@ -36,6 +36,7 @@ os.chdir(HERE)  # sources are named relative to this folder, as setuptools wants
 # --- which C file belongs to which extension: the only list of them ---
 
 CORPUS_SOURCES = ["counter.c"]
+COUNT_SOURCES = ["cooccur.c", "sparse.c"]
 KERNELS = {  # file: (macro that tells dispatch.c, CPU family, GCC and clang flags, MSVC flags)
     "kernels_avx2.c": ("W2V_WITH_AVX2", "x86-64", ["-mavx2", "-mfma"], ["/arch:AVX2"]),
     "kernels_avx512.c": (
@@ -46,7 +47,9 @@ KERNELS = {  # file: (macro that tells dispatch.c, CPU family, GCC and clang fla
     ),
     "kernels_neon.c": ("W2V_WITH_NEON", "arm64", [], []),
 }
-TRAIN_SOURCES = sorted({path.name for path in Path("src_c").glob("*.c")} - {*CORPUS_SOURCES, *KERNELS})
+TRAIN_SOURCES = sorted(
+    {path.name for path in Path("src_c").glob("*.c")} - {*CORPUS_SOURCES, *COUNT_SOURCES, *KERNELS}
+)
 
 FAMILY_TEST = {  # compiles only for this CPU family
     "x86-64": "#include <immintrin.h>\n#if !(defined(__x86_64__) || defined(_M_X64))\n#error\n#endif\n",
@@ -85,6 +88,12 @@ def extensions() -> list[Extension]:
         Extension(
             "fastw2v._corpus",
             ["fastw2v/_corpus.pyx", *paths(CORPUS_SOURCES)],
+            depends=headers,
+            **shared,
+        ),
+        Extension(
+            "fastw2v._count",
+            ["fastw2v/_count.pyx", *paths(COUNT_SOURCES)],
             depends=headers,
             **shared,
         ),

@@ -10,15 +10,23 @@ import os as _os
 from fastw2v import _train
 from fastw2v._version import __version__
 from fastw2v.config import show_config
+from fastw2v.cooccurrence import Cooccurrence
 from fastw2v.errors import DivergedError, EmptyVocabularyError, MissingExtraError
 from fastw2v.keyedvectors import KeyedVectors
+from fastw2v.ppmi import PPMI
+from fastw2v.sparse_vectors import SparseVectors
+from fastw2v.svd import SVD
 from fastw2v.word2vec import Word2Vec
 
 __all__ = [
+    "PPMI",
+    "SVD",
+    "Cooccurrence",
     "DivergedError",
     "EmptyVocabularyError",
     "KeyedVectors",
     "MissingExtraError",
+    "SparseVectors",
     "Word2Vec",
     "__version__",
     "show_config",

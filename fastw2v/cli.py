@@ -1,4 +1,4 @@
-"""The command line: ``fastw2v train | similar | analogy | evaluate | info | demo``.
+"""The command line: ``fastw2v train | count | svd | similar | analogy | evaluate | info | demo``.
 
 It checks what would be a pity to find out after training (the ending and the folder of the output), calls the
 library, and prints. Options and default settings are in cli_options.py, and nothing about training is decided
@@ -19,18 +19,31 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fastw2v import demo, evaluation, model_file
-from fastw2v.cli_options import UsageError, in_options, make_parser, settings_from
+from fastw2v.cli_options import (
+    UsageError,
+    count_settings_from,
+    in_options,
+    make_parser,
+    settings_from,
+    svd_settings_from,
+)
 from fastw2v.config import show_config
-from fastw2v.errors import DivergedError
+from fastw2v.cooccurrence import Cooccurrence
+from fastw2v.errors import DivergedError, EmptyVocabularyError
 from fastw2v.keyedvectors import KeyedVectors
+from fastw2v.ppmi import PPMI
 from fastw2v.settings import check_which
+from fastw2v.svd import SVD
 from fastw2v.text_files import find_text_files
 from fastw2v.word2vec import Word2Vec
+
+Result = TypeVar("Result")
 
 _ENDINGS = {
     ".bin": "word2vec binary",
@@ -38,6 +51,7 @@ _ENDINGS = {
     ".vec": "word2vec text",
     ".safetensors": "fastw2v",
 }
+_KINDS = {"word2vec": "model", "svd": "SVD"}
 _EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 _EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
 
@@ -70,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _abandon_stdout()
         return _EXIT_BROKEN_PIPE
-    except (OSError, ValueError, KeyError, DivergedError, ImportError, MemoryError) as error:
+    except (OSError, ValueError, KeyError, OverflowError, DivergedError, ImportError, MemoryError) as error:
         return _fail(error, 1)
     return 0
 
@@ -115,7 +129,7 @@ def _train(arguments: argparse.Namespace) -> None:
         check_which(arguments.vectors, model.loss)
     except ValueError as error:
         raise UsageError(str(error).replace("which=", "--vectors ")) from None
-    corpus = ["/dev/stdin" if path == "-" else path for path in arguments.corpus]
+    corpus = _corpus_of(arguments.corpus)
     _check_output(arguments.output, [file.path for file in find_text_files(corpus)])
     seconds = {}
     began = time.perf_counter()
@@ -152,6 +166,89 @@ def _train(arguments: argparse.Namespace) -> None:
         )
 
 
+# --- counts ---
+
+
+def _count(arguments: argparse.Namespace) -> None:
+    _require_safetensors(arguments.output)
+    corpus = _corpus_of(arguments.corpus)
+    _check_output(arguments.output, [file.path for file in find_text_files(corpus)])
+    began = time.perf_counter()
+    counts = _asked(lambda: Cooccurrence(corpus_file=corpus, **count_settings_from(arguments)))
+    seconds = time.perf_counter() - began
+    counts.save(arguments.output)
+    report = {
+        "output": arguments.output,
+        "corpus": arguments.corpus,
+        "corpus_words": counts.corpus_total_words,
+        "vocabulary": len(counts),
+        "pairs": int(counts.matrix.nnz),
+        "seconds": seconds,
+        "settings": None if counts.settings is None else asdict(counts.settings),
+    }
+    _report(
+        arguments,
+        report,
+        f"{counts.corpus_total_words:,} words read, {len(counts):,} in the vocabulary, {counts.matrix.nnz:,}"
+        f" different pairs ({seconds:.1f} s)",
+    )
+
+
+def _svd(arguments: argparse.Namespace) -> None:
+    _format_of(arguments.output)
+    _check_output(arguments.output, [arguments.counts])
+    ppmi_settings, svd_settings = svd_settings_from(arguments)
+    counts = Cooccurrence.load(arguments.counts)
+    began = time.perf_counter()
+    ppmi = _asked(lambda: PPMI(counts, **ppmi_settings))
+    svd = _asked(lambda: SVD(ppmi, **svd_settings))
+    seconds = time.perf_counter() - began
+    _save(svd, arguments.output)
+    report = {
+        "output": arguments.output,
+        "vocabulary": len(svd.wv),
+        "entries": int(ppmi.matrix.nnz),
+        "seconds": seconds,
+        "settings": {**asdict(ppmi.settings), "dim": svd.wv.vector_size, "eig": svd.eig, "which": svd.which},
+        "singular_values": svd.singular_values.tolist(),
+    }
+    _report(
+        arguments,
+        report,
+        f"{ppmi.matrix.nnz:,} entries of the PPMI matrix of {len(ppmi):,} words, {svd.wv.vector_size} dimensions"
+        f" ({seconds:.1f} s)",
+    )
+
+
+def _report(arguments: argparse.Namespace, report: Mapping[str, Any], summary: str) -> None:
+    """Say what was done, in JSON or in words, and what was saved."""
+    if arguments.json:
+        print(json.dumps(report))
+    elif not arguments.quiet:
+        path = Path(arguments.output)
+        size = f"{path.stat().st_size / 1e6:.1f} MB"
+        print(f"{summary}\nsaved {arguments.output} ({_ENDINGS[path.suffix]}, {size})")
+
+
+def _asked(make: Callable[[], Result]) -> Result:
+    """Make something of the options' values; what is wrong with a value is said in their words."""
+    try:
+        return make()
+    except EmptyVocabularyError as error:
+        raise type(error)(in_options(str(error))) from error
+    except ValueError as error:
+        raise UsageError(in_options(str(error))) from error
+
+
+def _corpus_of(paths: Sequence[str]) -> list[str]:
+    return ["/dev/stdin" if path == "-" else path for path in paths]
+
+
+def _require_safetensors(path: str) -> None:
+    if Path(path).suffix != ".safetensors":
+        raise UsageError(f"{path}: counts are saved as .safetensors (fastw2v) only")
+
+
 def _untrained_model(settings: Mapping[str, Any]) -> Word2Vec:
     """Return a model without a corpus, which checks the settings."""
     try:
@@ -185,17 +282,19 @@ def _check_output(output: str, corpus: Sequence[str | Path]) -> None:
         if path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(None, "the file is write-protected")
     except OSError as error:
-        message = f"cannot write there: {error.strerror}; nothing was trained"
+        message = f"cannot write there: {error.strerror}; nothing was done"
         raise OSError(error.errno, message, output) from error
 
 
-def _save(model: Word2Vec, output: str, which: str = "in") -> None:
+def _save(model: Word2Vec | SVD, output: str, which: str = "in") -> None:
     """Write the vectors, or the whole model where the format can hold it and nothing else was asked for."""
     suffix = Path(output).suffix
-    if suffix != ".safetensors":
-        model.get_keyed_vectors(which).save_word2vec_format(output, binary=suffix == ".bin")
-    elif which == "in":
+    if suffix != ".safetensors" and isinstance(model, SVD):
+        model.wv.save_word2vec_format(output, binary=suffix == ".bin")
+    elif isinstance(model, SVD) or (suffix == ".safetensors" and which == "in"):
         model.save(output)
+    elif suffix != ".safetensors":
+        model.get_keyed_vectors(which).save_word2vec_format(output, binary=suffix == ".bin")
     else:
         model.get_keyed_vectors(which).save(output)
 
@@ -314,7 +413,7 @@ def _info(arguments: argparse.Namespace) -> None:
     }
     if path.suffix == ".safetensors":
         _, metadata = model_file.read(path, ())
-        facts["kind"] = "model" if metadata["kind"] == "word2vec" else "vectors only"
+        facts["kind"] = _KINDS.get(metadata["kind"], "vectors only")
         if "settings" in metadata:
             facts |= {
                 name: "-" if value is None else value
@@ -341,6 +440,8 @@ def _demo(arguments: argparse.Namespace) -> None:
 
 _COMMANDS = {
     "train": _train,
+    "count": _count,
+    "svd": _svd,
     "similar": _similar,
     "analogy": _analogy,
     "evaluate": _evaluate,

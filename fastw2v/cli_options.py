@@ -105,7 +105,11 @@ def settings_from(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def in_options(message: str) -> str:
     """Return a message of the library with its arguments' names replaced by the options that set them."""
-    for option, name, _, _ in _OPTIONS:
+    names = {name: option for option, name, _, _ in _OPTIONS}
+    names |= {name: option for option, name, _, _, _ in _COUNT_OPTIONS}
+    # Where there are choices, the parser has checked them, and "which" is a word of messages, too.
+    names |= {name: option for _, option, name, _, choices, _ in _SVD_OPTIONS if choices is None}
+    for name, option in names.items():
         if name != option.removeprefix("--"):
             message = re.sub(rf"\b{name}\b", option, message)
     return message
@@ -137,6 +141,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--no-share-noise", action="store_true", help="draw noise words for each pair: slower")
     train.add_argument("--json", action="store_true", help="report in one line of JSON")
+
+    _add_count_parsers(commands)
 
     similar = commands.add_parser("similar", help="list the nearest neighbours of words")
     _add_vectors(similar)
@@ -192,6 +198,82 @@ def _add_model_options(parser: argparse.ArgumentParser, options: Collection[str]
             # The default None tells what the user left out from what they said; see `settings_from`.
             metavar = option.removeprefix("--").rpartition("-")[2].upper()
             parser.add_argument(option, dest=name, type=kind, metavar=metavar, help=text + _defaults_of(name))
+
+
+# Option, its argument of `Cooccurrence`, type, choices, help. Defaults are those of the class.
+_COUNT_OPTIONS: tuple[tuple[str, str, Any, tuple[str, ...] | None, str], ...] = (
+    ("--window", "window", int, None, "most words between a word and a word of its context (default 10)"),
+    (
+        "--weighting",
+        "weighting",
+        str,
+        ("flat", "harmonic", "dynamic"),
+        "what a context word counts: 1 (default), 1 / distance, or less from place to place",
+    ),
+    ("--context", "context", str, ("symmetric", "left", "right"), "which sides count (default both)"),
+    ("--sample", "sample", float, None, "thin out words more frequent than this share of the corpus"),
+    ("--subsampling", "subsampling", str, ("dirty", "clean"), "before there are windows, or leaving gaps"),
+    ("--min-count", "min_count", int, None, "leave out words that occur less often (default 5)"),
+    ("--max-vocab", "max_final_vocab", int, None, "keep only so many words, the most frequent ones"),
+    ("--threads", "workers", int, None, "default: all cores that this process may use"),
+    ("--seed", "seed", int, None, "of --sample's random numbers"),
+    ("--max-memory", "max_memory", _byte_count, None, "such as 2G; what exceeds it goes to disk"),
+)
+# The same for `PPMI` and `SVD`, by the class that has the argument.
+_SVD_OPTIONS: tuple[tuple[str, str, str, Any, tuple[str, ...] | None, str], ...] = (
+    ("ppmi", "--cds", "cds", float, None, "exponent of the counts of context words (default 0.75)"),
+    ("ppmi", "--shift", "shift", float, None, "take log SHIFT away from each entry (default 1: nothing)"),
+    ("svd", "--size", "dim", int, None, "dimensions of the vectors (default 100)"),
+    ("svd", "--eig", "eig", float, None, "exponent of the singular values (default 0.25)"),
+    ("svd", "--vectors", "which", str, ("w", "w+c"), "word vectors (default), or plus context vectors"),
+    ("svd", "--seed", "seed", int, None, "of the random start"),
+    ("svd", "--threads", "workers", int, None, "default: all cores that this process may use"),
+)
+
+
+def count_settings_from(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return arguments for `Cooccurrence`: what the user said, no more."""
+    given = vars(arguments)
+    settings = {name: given[name] for _, name, *_ in _COUNT_OPTIONS if given[name] is not None}
+    return settings | {"progress": False if arguments.quiet else None}
+
+
+def svd_settings_from(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return arguments for `PPMI` and for `SVD`: what the user said, no more."""
+    given = vars(arguments)
+    settings: dict[str, dict[str, Any]] = {"ppmi": {}, "svd": {}}
+    for owner, _, name, *_ in _SVD_OPTIONS:
+        if given[name] is not None:
+            settings[owner][name] = given[name]
+    if arguments.workers is not None:
+        settings["ppmi"]["workers"] = arguments.workers
+    return settings["ppmi"], settings["svd"] | {"progress": False if arguments.quiet else None}
+
+
+def _add_count_parsers(commands: Any) -> None:
+    count = commands.add_parser("count", help="count which words stand near each other")
+    count.add_argument("corpus", nargs="+", metavar="CORPUS", help="as for train")
+    count.add_argument("-o", "--output", required=True, metavar="OUT", help="file to write: .safetensors")
+    for option, name, kind, choices, text in _COUNT_OPTIONS:
+        count.add_argument(
+            option, dest=name, type=kind, choices=choices, metavar=_metavar(option, choices), help=text
+        )
+    svd = commands.add_parser("svd", help="make vectors of counts: PPMI and truncated SVD")
+    svd.add_argument("counts", metavar="COUNTS", help="file that count has written")
+    svd.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="file to write: .bin, .txt, .vec or .safetensors"
+    )
+    for _, option, name, kind, choices, text in _SVD_OPTIONS:
+        svd.add_argument(
+            option, dest=name, type=kind, choices=choices, metavar=_metavar(option, choices), help=text
+        )
+    for parser in (count, svd):
+        parser.add_argument("-q", "--quiet", action="store_true", help="no progress bars, no report")
+        parser.add_argument("--json", action="store_true", help="report in one line of JSON")
+
+
+def _metavar(option: str, choices: tuple[str, ...] | None) -> str | None:
+    return None if choices else option.removeprefix("--").rpartition("-")[2].upper()
 
 
 def _defaults_of(name: str) -> str:

@@ -18,8 +18,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
+from fastw2v.cosines import METHODS, answer_by_cosines, row_products, square_sums
 from fastw2v.question_files import read_pairs, read_questions
+from fastw2v.settings import check_choice
 
 # 32 MB of scores at a time: smaller products make the threads of BLAS wait for each other too often.
 _QUESTIONS_PER_TILE = 2048
@@ -139,11 +142,12 @@ class PairScore:
 
 def score_analogies(
     words: Sequence[str],
-    vectors: np.ndarray,
+    vectors: Any,
     path: str | os.PathLike[str],
     *,
     restrict_vocab: int | None = None,
     case_insensitive: bool = True,
+    method: str = "3cosadd",
 ) -> AnalogyScore:
     """Answer the analogy questions of a file.
 
@@ -159,6 +163,8 @@ def score_analogies(
         Use the first so many words only, for questions and answers alike. Default all.
     case_insensitive : bool, default True
         Compare in lower case.
+    method : {"3cosadd", "3cosmul"}
+        How questions are answered; see `answer_analogies`.
 
     Returns
     -------
@@ -179,19 +185,21 @@ def score_analogies(
     covered: np.ndarray = np.all(rows >= 0, axis=1)
     correct = np.zeros(len(questions), bool)
     asked = rows[covered]
-    correct[covered] = answer_analogies(vectors, asked[:, :3]) == asked[:, 3]
+    correct[covered] = answer_analogies(vectors, asked[:, :3], method) == asked[:, 3]
     return AnalogyScore(sections, questions, section_of, covered, correct)
 
 
-def answer_analogies(vectors: np.ndarray, questions: np.ndarray) -> np.ndarray:
+def answer_analogies(vectors: Any, questions: np.ndarray, method: str = "3cosadd") -> np.ndarray:
     """Return for each question a : b :: c : ? the row nearest to b - a + c by cosine, other than a, b and c.
 
     Parameters
     ----------
-    vectors : numpy.ndarray, shape [V, D]
+    vectors : numpy.ndarray or scipy.sparse.csr_array, shape [V, D]
         Vectors of any length; computed in float32.
     questions : numpy.ndarray of int64, shape [n, 3]
         The rows of a, b and c.
+    method : {"3cosadd", "3cosmul"}
+        The sum of cosines described here, or their product; see `fastw2v.cosines.answer_by_cosines`.
 
     Returns
     -------
@@ -204,6 +212,9 @@ def answer_analogies(vectors: np.ndarray, questions: np.ndarray) -> np.ndarray:
         A vector is not finite.
     """
     norms = _norms(vectors)
+    check_choice("method", method, METHODS)
+    if issparse(vectors) or method != "3cosadd":
+        return answer_by_cosines(vectors, norms, questions, method)
     a, b, c = (_unit_rows(vectors, norms, questions[:, place]) for place in range(3))
     targets = b - a + c
     n_questions = len(targets)
@@ -229,7 +240,7 @@ def answer_analogies(vectors: np.ndarray, questions: np.ndarray) -> np.ndarray:
 
 def score_pairs(
     words: Sequence[str],
-    vectors: np.ndarray,
+    vectors: Any,
     path: str | os.PathLike[str],
     *,
     delimiter: str | None = None,
@@ -279,9 +290,9 @@ def score_pairs(
             f"{os.fspath(path)}: only {n_covered} of {len(pairs)} pairs have both words in the vocabulary"
         )
     norms = _norms(vectors)
-    left, right = (_unit_rows(vectors, norms, rows[covered, place]) for place in range(2))
+    left, right = rows[covered].T
     cosines = np.zeros(len(pairs))
-    cosines[covered] = np.einsum("ij,ij->i", left, right, dtype=np.float64)
+    cosines[covered] = row_products(vectors, left, right) / norms[left] / norms[right]
     scores = np.array(human)[used], cosines[used]
     return PairScore(stats.pearsonr(*scores), stats.spearmanr(*scores), len(pairs), n_covered)
 
@@ -304,10 +315,9 @@ def _find_rows(
     return np.array([row_of.get(fold(word), -1) for words in tuples for word in words], dtype=np.int64)
 
 
-def _norms(vectors: np.ndarray) -> np.ndarray:
+def _norms(vectors: Any) -> np.ndarray:
     """Return the norm of each row, never 0, without a second matrix; ValueError if one is not finite."""
-    accumulator = np.result_type(vectors.dtype, np.float32)
-    norms: np.ndarray = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=accumulator)).astype(np.float32)
+    norms: np.ndarray = np.sqrt(square_sums(vectors)).astype(np.float32)
     if not np.isfinite(norms).all():
         row = int(np.flatnonzero(~np.isfinite(norms))[0])
         raise ValueError(f"the vector in row {row} is not finite (NaN or infinite): nothing to evaluate")

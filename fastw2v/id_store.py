@@ -9,21 +9,21 @@ so they are gone after an exception, Ctrl-C or a crash, too.
 
 from __future__ import annotations
 
-import errno
-import tempfile
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from ._corpus import LINE_END, renumber
+from .scratch import open_scratch, read_array, write_array
 
 IdArray = npt.NDArray[np.int32]
+_WHAT = "the ids of the corpus"
 CHUNK_IDS = (
     33 << 20
 ) // 4  # asked for at a time: above 32 MiB malloc gives memory back as soon as it is freed
@@ -144,9 +144,7 @@ class IdStore:
         with _temporary_file() as joined:
             for block in blocks:
                 ids = np.empty(block.n_ids, np.int32)
-                self._file.seek(block.offset)
-                if self._file.readinto(memoryview(ids).cast("B")) != ids.nbytes:  # type: ignore[attr-defined]
-                    raise OSError(errno.EIO, "the temporary file of ids was cut short")
+                read_array(self._file, block.offset, ids, _WHAT)
                 if new_ids is not None:
                     ids = ids[: renumber(ids, new_ids[block.owner])]
                 ids = ids[_first_wanted(ids, last) :]
@@ -190,18 +188,8 @@ def _first_wanted(ids: IdArray, last: int) -> int:
 
 
 def _temporary_file() -> BinaryIO:
-    return cast(BinaryIO, tempfile.TemporaryFile(prefix="fastw2v-ids-"))
+    return open_scratch("ids")
 
 
 def _write(file: BinaryIO, ids: IdArray) -> None:
-    try:
-        file.write(memoryview(np.ascontiguousarray(ids)).cast("B"))
-        file.flush()
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise OSError(
-            errno.ENOSPC,
-            f"no space left for the ids of the corpus in {tempfile.gettempdir()}: set TMPDIR to a larger "
-            "disk, or raise memory_budget to keep them in memory",
-        ) from error
+    write_array(file, ids, _WHAT, "memory_budget")

@@ -273,7 +273,7 @@ class KeyedVectors(VectorFiles):
         if indexer is not None and topn is not None:
             return list(indexer.most_similar(target, topn))
         searched = slice(0, restrict_vocab) if restrict_vocab else slice(clip_start, clip_end or len(self))
-        cosines: np.ndarray = (self.vectors[searched] @ target) / self._divisors(searched)
+        cosines: np.ndarray = self._products(searched, target) / self._divisors(searched)
         if topn is None:
             return cosines
         first_row = searched.indices(len(self))[0]
@@ -392,6 +392,11 @@ class KeyedVectors(VectorFiles):
         if row is None and isinstance(key, (int, np.integer)) and 0 <= key < len(self):
             return int(key)
         return row
+
+    def _products(self, rows: slice, target: np.ndarray) -> np.ndarray:
+        """Return the dot products of some rows with a vector; `SparseVectors` has its own."""
+        products: np.ndarray = self.vectors[rows] @ target
+        return products
 
     def _divisors(self, rows: slice) -> np.ndarray:
         """Return norms to divide by, 1 for zero vectors: their dot products are 0 already."""

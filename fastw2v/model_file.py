@@ -26,7 +26,7 @@ from fastw2v.atomic import atomic_write
 
 FORMAT = "fastw2v"
 FORMAT_VERSION = 1
-KINDS = ("keyedvectors", "word2vec")
+KINDS = ("keyedvectors", "word2vec", "cooccurrence", "sparsevectors", "ppmi", "svd")
 WORD_TENSORS = ("words", "word_ends")
 
 _TYPE_NAMES = {"f8": "F64", "f4": "F32", "f2": "F16", "i8": "I64", "i4": "I32", "i2": "I16", "i1": "I8"}
@@ -47,7 +47,7 @@ def write(
     tensors : mapping of str to numpy.ndarray
         Numbers of any shape; need not be contiguous. Beyond them this needs 8 MB of memory.
     metadata : mapping of str to str
-        Anything else. ``kind`` says what the file is, "keyedvectors" or "word2vec"; ``format`` and
+        Anything else. ``kind`` says what the file is, one of `KINDS`; ``format`` and
         ``format_version`` are filled in here.
 
     Raises

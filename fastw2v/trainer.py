@@ -156,7 +156,7 @@ def noise_fields(settings: Settings) -> dict[str, float]:
     return {"n_noise": n_noise, "noise_weight": weight, "noise_reuse": reuse, "noise_centers": centers}
 
 
-def _thresholds(probabilities: NDArray[np.float64]) -> NDArray[np.uint32] | None:
+def keep_thresholds(probabilities: NDArray[np.float64]) -> NDArray[np.uint32] | None:
     """Probabilities for comparison with 32 random bits; None when every token is kept."""
     if (probabilities >= 1).all():
         return None
@@ -204,7 +204,7 @@ def make_plan(
         nce_log_z=memory.nce_log_z,
         clip_norm=settings.clip_norm or 0.0,
         step_windows=STEP_WINDOWS,
-        keep_prob=_thresholds(keep_probabilities(counts, settings.sample)),
+        keep_prob=keep_thresholds(keep_probabilities(counts, settings.sample)),
         window=settings.window,
         shrink_windows=settings.shrink_windows,
         tile_inputs=min(TILE_INPUTS.get(settings.loss, 1), 2 * settings.window),

@@ -28,6 +28,8 @@ class VectorFiles:
     vectors: np.ndarray
     index_to_key: list[Any]
     expandos: dict[str, np.ndarray]
+    _kind = "keyedvectors"  # what a file of these vectors calls itself, and what it holds
+    _tensor_names: tuple[str, ...] = _FILE_TENSORS
 
     @classmethod
     def from_arrays(
@@ -63,11 +65,11 @@ class VectorFiles:
         OSError
             The file could not be written; an old one is intact.
         """
-        model_file.write(fname, self.to_tensors(), {"kind": "keyedvectors"})
+        model_file.write(fname, self.to_tensors(), {"kind": self._kind})
 
     @classmethod
     def load(cls: type[Self], fname: str | os.PathLike[str]) -> Self:
-        """Read a file of `KeyedVectors.save` or `Word2Vec.save`; of the latter only the vectors.
+        """Read a file of `save`; of one of `Word2Vec.save` or `SVD.save` only the vectors.
 
         Raises
         ------
@@ -76,7 +78,7 @@ class VectorFiles:
         ValueError
             It is of another kind, damaged or truncated.
         """
-        tensors, _ = model_file.read(fname, _FILE_TENSORS)
+        tensors, _ = model_file.read(fname, cls._tensor_names)
         try:
             return cls.from_tensors(tensors)
         except ValueError as error:

@@ -12,15 +12,29 @@
 #include <xmmintrin.h>
 #define W2V_INLINE static __forceinline
 #define W2V_PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
+#define W2V_PREFETCH_READ(p) W2V_PREFETCH(p)
 #define W2V_UNROLL
 #else
 #define W2V_INLINE static inline __attribute__((always_inline))
 #define W2V_PREFETCH(p) __builtin_prefetch((p), 1, 3)
+#define W2V_PREFETCH_READ(p) __builtin_prefetch((p), 0, 3) /* for what threads share and none writes */
 #ifdef __clang__
 #define W2V_UNROLL _Pragma("unroll")
 #else
 #define W2V_UNROLL _Pragma("GCC unroll 32")
 #endif
+#endif
+
+/* The place of the lowest bit that is set; `bits` must not be 0. */
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+W2V_INLINE int lowest_bit(uint64_t bits) {
+    unsigned long pos;
+    _BitScanForward64(&pos, bits);
+    return (int)pos;
+}
+#else
+W2V_INLINE int lowest_bit(uint64_t bits) { return __builtin_ctzll(bits); }
 #endif
 
 /* OpenMP, where the compiler has it. */

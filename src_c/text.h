@@ -13,17 +13,6 @@
 
 #include "base.h"
 
-#if defined(_MSC_VER) && !defined(__clang__)
-#include <intrin.h>
-W2V_INLINE int lowest_bit(uint64_t bits) {
-    unsigned long pos;
-    _BitScanForward64(&pos, bits);
-    return (int)pos;
-}
-#else
-W2V_INLINE int lowest_bit(uint64_t bits) { return __builtin_ctzll(bits); }
-#endif
-
 /* Eight bytes as a number whose lowest byte comes first in memory, on any machine. */
 W2V_INLINE uint64_t load8(const uint8_t *bytes) {
     uint64_t word;

@@ -204,6 +204,69 @@ w2v_status w2v_train_epoch(const w2v_plan *plan, const int32_t *ids, int64_t n_i
 /* How many shards an epoch is cut into: decided by the corpus alone, so random draws do not depend on threads. */
 int64_t w2v_shard_count(int64_t n_ids);
 
+/* ---- co-occurrence (cooccur.c) ---- */
+
+enum { W2V_GAP = -2 }; /* stands in the id array for a token that was left out but keeps its place */
+
+/* A stretch of the corpus whose tokens, turned over, tell where each word stands. */
+typedef struct {
+    const int32_t *ids;      /* IN [n_ids] ids, W2V_LINE_END, W2V_GAP; with the surroundings of the stretch */
+    int64_t n_ids;
+    const uint32_t *places;  /* IN where in ids centres stand: those of word w at starts[w] .. starts[w + 1] - 1 */
+    const int64_t *starts;   /* IN [V + 1] */
+    const int64_t *left;     /* IN [W] what a context word at each distance 1..W counts, >= 1; NULL: nothing */
+    const int64_t *right;    /* IN [W] the same on the other side */
+    int64_t window;          /* W */
+    int64_t n_words;         /* V */
+} w2v_stretch;
+
+/* Sparse rows: the entries of row r are ends[r - 1] .. ends[r] - 1 (row 0 begins at 0), ids rising. */
+typedef struct {
+    int64_t *ends; /* [n_rows] */
+    int32_t *ids;  /* [ends[n_rows - 1]] */
+    int64_t *sums; /* the same */
+} w2v_counts;
+
+/* Where the sums of one row come together: V numbers. One thread uses it at a time. */
+typedef struct w2v_row_sums w2v_row_sums;
+
+w2v_status w2v_row_sums_create(int64_t n_words, w2v_row_sums **row /* OUT */);
+void w2v_row_sums_destroy(w2v_row_sums *row);
+
+/* Leave out tokens with probability 1 - keep_prob [V] (as in w2v_plan). The draw belongs to the token's place in the
+ * corpus, `first_place` for ids[0]. With keep_gaps W2V_GAP takes its place, else the others move up. ids INOUT [n_ids];
+ * returns how many are left. */
+int64_t w2v_ids_thin(int32_t *ids, int64_t n_ids, int64_t first_place, const uint32_t *keep_prob, uint64_t seed,
+                     int keep_gaps);
+
+/* Turn ids over: how often each word occurs (added to n_places INOUT [V]), and where in ids [begin, end) it stands,
+ * written to places from next INOUT [V] on. */
+void w2v_places_count(const int32_t *ids, int64_t n_ids, int64_t *n_places);
+void w2v_places_fill(const int32_t *ids, int64_t begin, int64_t end, int64_t *next, uint32_t *places);
+
+/* The rows of words first .. last - 1. rows OUT must have room for the least of V and places x weights in each.
+ * Ends with W2V_ERR_STOPPED soon after *stop has become 1; the sums are then fit for destruction only. */
+w2v_status w2v_cooccur_count(const w2v_stretch *stretch, w2v_row_sums *row, int64_t first, int64_t last,
+                             w2v_counts *rows, int32_t *stop);
+/* Add up n_parts x n_rows rows. total OUT must have room for all their entries. */
+void w2v_cooccur_merge(const w2v_counts *parts, int64_t n_parts, int64_t n_rows, w2v_row_sums *row, w2v_counts *total);
+
+/* ---- sparse matrix times dense (sparse.c) ---- */
+
+/* A matrix in compressed sparse rows. */
+typedef struct {
+    int64_t n_rows;
+    const int64_t *starts; /* IN [n_rows + 1] */
+    const int32_t *ids;    /* IN columns */
+    const float *values;   /* IN */
+} w2v_sparse;
+
+/* product OUT [n_rows, n_columns] = a sparse matrix times dense IN [n_inner, n_columns]; both dense ones are packed.
+ * Each number is a sum in the order of the row's entries, so the bytes do not depend on n_threads. Ends with
+ * W2V_ERR_STOPPED soon after *stop has become 1. */
+w2v_status w2v_sparse_multiply(const w2v_sparse *matrix, const float *dense, int64_t n_columns, float *product,
+                               int32_t n_threads, int32_t *stop);
+
 /* ---- seams for tests and benchmarks ---- */
 
 /* Write each window that shard `shard` of `n_ids` ids walks, as (centre, n_contexts, contexts ...), into out

@@ -229,7 +229,7 @@ def test_train_takes_several_files_and_standard_input(corpus, tmp_path, run_pyth
             "--epo",
         ),  # no abbreviations: a later option would change their meaning
         ([], 2, "-o/--output"),
-        (["-o", "missing/out.bin"], 1, "missing/out.bin: cannot write there.*nothing was trained"),
+        (["-o", "missing/out.bin"], 1, "missing/out.bin: cannot write there.*nothing was done"),
         (["-o", "folder.bin"], 1, "is a folder"),
         (["-o", "out.bin", "--min-count", "1000000"], 1, "1000000"),
     ],

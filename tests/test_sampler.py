@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from fastw2v import _train, _train_double, trainer
-from fastw2v.trainer import _thresholds, keep_probabilities, make_plan, noise_weights
+from fastw2v.trainer import keep_probabilities, keep_thresholds, make_plan, noise_weights
 
 ZIPF = np.maximum(1, 100_000 // np.arange(1, 2001)).astype(np.int64)
 
@@ -132,7 +132,7 @@ def test_keep_probabilities_are_gensims(sample):
 
 
 def test_without_subsampling_there_are_no_thresholds_and_a_sure_word_is_never_dropped():
-    assert _thresholds(keep_probabilities(ZIPF, 0)) is None
-    thresholds = _thresholds(np.array([1.0, 0.5, 1e-9]))
+    assert keep_thresholds(keep_probabilities(ZIPF, 0)) is None
+    thresholds = keep_thresholds(np.array([1.0, 0.5, 1e-9]))
     assert thresholds is not None
     assert thresholds.tolist() == [2**32 - 1, 2**31, 4]

@@ -1,0 +1,108 @@
+"""`SparseVectors`: words with sparse vectors, queried as `KeyedVectors` are.
+
+Only what touches the matrix is different here: rows, products with a vector, norms, files. Evaluation handles both
+kinds of matrices (evaluation.py, cosines.py). The matrix is never made dense, single rows are. `PPMI` is such a class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+import scipy.sparse as sp
+
+from fastw2v import cosines, model_file
+from fastw2v.keyedvectors import Key, KeyedVectors
+from fastw2v.sparse_files import SPARSE_TENSORS, pack_csr, unpack_csr
+
+Self = TypeVar("Self", bound="SparseVectors")
+
+
+class SparseVectors(KeyedVectors):
+    """
+    Sparse vectors by word: `KeyedVectors` whose matrix is a csr_array.
+
+    Attributes
+    ----------
+    vectors : scipy.sparse.csr_array of float32, shape [V, V]
+        Row `id` belongs to ``index_to_key[id]``, and so does column `id`.
+    vector_size : int
+        V.
+
+    Notes
+    -----
+    Queries, `evaluate_word_analogies`, `evaluate_word_pairs`, `save` and `load` are those of `KeyedVectors`. Rows come
+    out as dense arrays of V numbers, several of them as a csr_array. word2vec's formats hold dense vectors only.
+    """
+
+    vectors: Any
+    _kind = "sparsevectors"
+    _tensor_names = ("counts", *model_file.WORD_TENSORS, *SPARSE_TENSORS)
+
+    @classmethod
+    def from_csr(
+        cls: type[Self], words: Iterable[str], vectors: sp.csr_array, counts: np.ndarray | None = None
+    ) -> Self:
+        """
+        Wrap words and a square sparse matrix, which is shared.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `KeyedVectors.from_arrays`.
+        """
+        words = list(words)
+        if vectors.shape != (len(words), len(words)):
+            raise ValueError(f"vectors must have shape ({len(words)}, {len(words)}), not {vectors.shape}")
+        # One column stands for the matrix, so that words and counts are checked in one place.
+        names = KeyedVectors.from_arrays(words, np.zeros((len(words), 1), np.float32), counts)
+        self = cls.__new__(cls)
+        vars(self).update(vars(names))
+        self.vectors = vectors
+        vars(self)["vector_size"] = vectors.shape[1]
+        return self
+
+    def __getitem__(self, key_or_keys: Key | Iterable[Key]) -> Any:
+        """Return the vector of a word (see `get_vector`), or those of several as a csr_array [n, V]."""
+        if isinstance(key_or_keys, (str, int, np.integer)):
+            return self.get_vector(key_or_keys)
+        return self.vectors[[self.get_index(key) for key in key_or_keys]]
+
+    def get_vector(self, key: Key, norm: bool = False) -> np.ndarray:
+        """Return the vector of a word as a dense, read-only array [V]; with `norm` scaled to length 1."""
+        row = self.get_index(key)
+        vector: np.ndarray = self.vectors[[row]].toarray()[0]
+        if norm:
+            vector /= self._divisors(slice(row, row + 1))[0]
+        vector.flags.writeable = False
+        return vector
+
+    def fill_norms(self, force: bool = False) -> None:
+        """Compute `norms` unless they are there; with `force` anyway."""
+        if self.norms is None or force:
+            self.norms = np.sqrt(cosines.square_sums(self.vectors))
+
+    def _products(self, rows: slice, target: np.ndarray) -> np.ndarray:
+        first, last, _ = rows.indices(len(self))
+        products: np.ndarray = (self.vectors @ target)[first:last]  # slices of the matrix would be copies
+        return products
+
+    def to_tensors(self) -> dict[str, np.ndarray]:
+        """Return what a file of ours holds of these vectors, for `model_file.write`."""
+        tensors = {**pack_csr(self.vectors), **model_file.pack_words(self.index_to_key)}
+        if "count" in self.expandos:
+            tensors["counts"] = self.expandos["count"].astype(np.int64, copy=False)
+        return tensors
+
+    @classmethod
+    def from_tensors(cls: type[Self], tensors: Mapping[str, np.ndarray]) -> Self:
+        """Undo `to_tensors`; ValueError if arrays are missing or contradict each other."""
+        words = model_file.unpack_words(tensors)
+        return cls.from_csr(words, unpack_csr(tensors), tensors.get("counts"))
+
+    def save_word2vec_format(self, *arguments: Any, **more: Any) -> None:
+        """Refused: the format holds dense vectors, and V x V numbers would be too many."""
+        raise TypeError(
+            "sparse vectors cannot be saved in word2vec's format: use save(), or the vectors of an SVD"
+        )
