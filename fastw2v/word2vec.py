@@ -55,8 +55,8 @@ class Word2Vec(PredictionMixin):
     vector_size : int, default 100
         Dimensions D of the vectors.
     alpha, min_alpha : float, default 0.025 and 0.0001
-        Learning rate at the start and at the end; linear between them, by tokens done. The default of `alpha` is 0.05 for
-        the full softmax; see `optimizer` for others than plain descent.
+        Learning rate at the start and at the end; linear between them, by tokens done. The full softmax has 0.05 by
+        default, and other optimizers than plain descent have their own (see `optimizer`).
     window : int, default 5
         Most words W between a centre and a context word.
     min_count : int, default 5
