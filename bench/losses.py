@@ -141,7 +141,7 @@ def growth(files: tuple[Path, Path], args: argparse.Namespace) -> list[dict[str,
                     {"kind": "growth", "of": what, "loss": loss, "size": actual, "microseconds": cost}
                 )
                 append_line(args.output, records[-1])
-                costs.append(number(cost, 2))
+                costs.append(number(cost, 2) if actual == size else None)  # a text with too few words
             rows.append([loss, *costs])
         print(
             f"\nmicroseconds a prediction ({args.model}, {args.size} dimensions, {args.threads} threads), by {what}:\n"
