@@ -139,6 +139,8 @@ def test_rows_that_a_thread_keeps_for_itself_are_as_if_they_were_shared(monkeypa
     counts = np.sort(np.bincount(ids[ids >= 0], minlength=n_words))[::-1]
     s = twins.make_settings(workers=2)  # one would keep none
     core = SimpleNamespace(
+        aligned_zeros=_train_double.aligned_zeros,
+        state_stride=_train_double.state_stride,
         alias_build=_train_double.alias_build,
         Plan=lambda **fields: _train_double.Plan(**{**fields, "n_threads": 1}),
     )
