@@ -242,7 +242,7 @@ def test_the_planted_world_is_learnt_in_every_mode(name, bar):
 
 @pytest.mark.parametrize(("optimizer", "alpha"), [("momentum", 0.01), ("adagrad", 0.3), ("adam", 0.03)])
 @pytest.mark.parametrize("name", ["sg ns", "cbow ns"])
-def test_each_optimizer_learns_as_well_as_plain_descent(name, optimizer, alpha):
+def test_each_optimizer_learns_the_planted_world_as_well_as_plain_descent(name, optimizer, alpha):
     """With a learning rate that suits so small a text."""
     assert accuracy(learn(name, optimizer=optimizer, alpha=alpha)) > accuracy_of_one_worker(name) - AS_GOOD
 
