@@ -24,8 +24,8 @@ w2v_status w2v_batch_init(w2v_batch *batch, const w2v_plan *plan) {
     /* The full softmax holds the steps of out_vecs itself. */
     const size_t n_out = plan->loss == W2V_SOFTMAX ? 0 : capacity + (size_t)plan->n_noise;
     const w2v_status status = w2v_optimizer_init(&batch->optimizer, plan, (int64_t)n_contexts, (int64_t)n_out, 0);
-    if (!batch->targets || !batch->input_of || !batch->seen || !batch->starts || !batch->contexts || !batch->inputs || !batch->steps || !batch->rows ||
-        !batch->weights || !batch->n_alike || status != W2V_OK) {
+    if (!batch->targets || !batch->input_of || !batch->seen || !batch->starts || !batch->contexts ||
+        !batch->inputs || !batch->steps || !batch->rows || !batch->weights || !batch->n_alike || status != W2V_OK) {
         w2v_batch_free(batch);
         return W2V_ERR_MEMORY;
     }
@@ -93,7 +93,8 @@ static void find_weights(w2v_batch *batch) {
 void w2v_batch_gather(w2v_batch *batch) {
     const w2v_plan *plan = batch->plan;
     for (int32_t b = 0; b < batch->n_inputs; b++) {
-        const int32_t n = batch->starts[b + 1] - batch->starts[b]; /* 1 for skip-gram, where mean and sum are the same */
+        /* 1 for skip-gram, where mean and sum are the same. */
+        const int32_t n = batch->starts[b + 1] - batch->starts[b];
         const int32_t *ids = batch->contexts + batch->starts[b];
         for (int32_t c = 0; c < n; c++) batch->rows[c] = plan->in_vecs + ids[c] * plan->stride;
         w2v_real *input = batch->inputs + b * plan->stride;

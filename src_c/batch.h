@@ -2,8 +2,8 @@
  *
  * Skip-gram makes an input of each context word, CBOW of each window. A word is a context of all its neighbours, so
  * skip-gram's predictions share their inputs many times over: an input is in the batch once, whatever the number of
- * its targets. The inputs are copied together before the batch is scored, and what they learnt is added to the rows they
- * came from afterwards. How they are scored is the business of sampled.c and softmax.c. */
+ * its targets. The inputs are copied together before the batch is scored, and what they learnt is added to the rows
+ * they came from afterwards. How they are scored is the business of sampled.c and softmax.c. */
 #ifndef W2V_BATCH_H
 #define W2V_BATCH_H
 

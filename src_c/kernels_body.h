@@ -35,8 +35,9 @@ W2V_INLINE void scores_block(w2v_real *const *inputs, w2v_real *const *targets, 
 }
 
 /* Targets and inputs learn from each other: y_t += sum_i g_it x_i while step_i += sum_t g_it y_t with the y_t from
- * before; `apart` says that what the targets learn goes to rows of its own. The NT old and NT new target registers stay put while the inputs stream through. Rows that will be
- * wanted next are prefetched a line at a time between the arithmetic: all at once, they would wait for each other. */
+ * before; `apart` says that what the targets learn goes to rows of its own. The NT old and NT new target registers
+ * stay put while the inputs stream through. Rows that will be wanted next are prefetched a line at a time between the
+ * arithmetic: all at once, they would wait for each other. */
 W2V_INLINE void steps_block(const w2v_tile *tile, int32_t first_target, int64_t n, const w2v_real *g,
                             const int32_t n_inputs, const int NT, const int apart) {
     w2v_real *const *targets = tile->targets + first_target;

@@ -1,13 +1,13 @@
 /* optimizer.h: a thread's view of both matrices: where the steps of rows go, and what an optimizer makes of them.
  *
- * Plain gradient descent adds each step to its row at once, times the learning rate. Everything else (momentum, Adagrad,
- * Adam, a bound on the gradient's length) needs the whole gradient of a row, so steps are first summed by row, in
- * memory of the thread's own, and w2v_optimizer_move then moves the rows. A step is what is learnt from a few windows or
- * a batch; rows that it does not touch, and what is remembered of them, stay as they are.
+ * Plain gradient descent adds each step to its row at once, times the learning rate. Everything else (momentum,
+ * Adagrad, Adam, a bound on the gradient's length) needs the whole gradient of a row, so steps are first summed by row,
+ * in memory of the thread's own, and w2v_optimizer_move then moves the rows. A step is what is learnt from a few
+ * windows or a batch; rows that it does not touch, and what is remembered of them, stay as they are.
  *
  *   momentum (Polyak, 1964)                   v = decay_1 v - g;      row += lr v
  *   Adagrad (Duchi et al., JMLR 2011)         G += g^2;               row -= lr g / (sqrt(G) + epsilon)
- *   Adam (Kingma & Ba, ICLR 2015, alg. 1)     m, v: running means of g, g^2, corrected by the number of the row's steps;
+ *   Adam (Kingma & Ba, ICLR 2015, alg. 1)     m, v: running means of g, g^2, corrected by the count of the row's steps;
  *                                             row -= lr m / (sqrt(v) + epsilon)
  *   clip_norm (Pascanu et al., ICML 2013)     g is shortened so that the gradients of a step have this norm at most */
 #ifndef W2V_OPTIMIZER_H

@@ -126,7 +126,8 @@ static double log_z_descent(const w2v_real *grads, int32_t n, w2v_real target_gr
     return sum;
 }
 
-/* From the scores of a prediction's noise words, in `row`, and its target to the gradients by them; returns the loss. */
+/* From the scores of a prediction's noise words, in `row`, and its target to the gradients by them; returns the
+ * loss. */
 static double find_gradients_of(w2v_sampled *sampled, int32_t prediction, w2v_real *row, w2v_real *target) {
     const w2v_batch *batch = &sampled->batch;
     const w2v_plan *plan = batch->plan;
@@ -180,7 +181,8 @@ void w2v_sampled_learn(w2v_sampled *sampled) {
     draw_noise(sampled);
     scores_product(plan->gemm, B, K, D, batch->inputs, sampled->noise_rows, stride, sampled->scores, room);
     find_gradients(sampled);
-    input_steps_product(plan->gemm, B, K, D, factor, sampled->grads, room, sampled->noise_rows, stride, 0, batch->steps);
+    input_steps_product(plan->gemm, B, K, D, factor, sampled->grads, room, sampled->noise_rows, stride, 0,
+                        batch->steps);
     target_steps_product(plan->gemm, B, K, D, factor, sampled->grads, room, batch->inputs, stride, 0,
                          sampled->noise_steps);
     for (int32_t i = 0; i < batch->n_predictions; i++) {

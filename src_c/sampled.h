@@ -1,7 +1,7 @@
 /* sampled.h: the losses that compare a target with some hundred noise words: NCE, sampled softmax, BlackOut.
  *
- * All predictions of a batch share the noise words, so that scores, the inputs' steps and the noise words' steps are three
- * matrix products. A thread has a batch of its own. */
+ * All predictions of a batch share the noise words, so that scores, the inputs' steps and the noise words' steps are
+ * three matrix products. A thread has a batch of its own. */
 #ifndef W2V_SAMPLED_H
 #define W2V_SAMPLED_H
 

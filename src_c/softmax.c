@@ -108,7 +108,9 @@ static w2v_status run_init(softmax_run *run, const int32_t *ids, int64_t n_ids) 
     run->log_sums = malloc((size_t)run->batch.capacity * sizeof(w2v_real));
     run->shares = calloc((size_t)run->n_shares, sizeof *run->shares);
     if (!is_plain(plan)) run->word_steps = aligned_new((size_t)(plan->n_words * plan->stride) * sizeof(w2v_real));
-    if ((!run->word_steps && !is_plain(plan)) || !run->target_scores || !run->target_rows || !run->input_weights || !run->log_sums || !run->shares) return W2V_ERR_MEMORY;
+    if ((!run->word_steps && !is_plain(plan)) || !run->target_scores || !run->target_rows ||
+        !run->input_weights || !run->log_sums || !run->shares)
+        return W2V_ERR_MEMORY;
     for (int32_t i = 0; i < run->n_shares; i++)
         if (share_init(&run->shares[i], run, i) != W2V_OK) return W2V_ERR_MEMORY;
     return W2V_OK;
@@ -268,9 +270,10 @@ static void learn_words(softmax_run *run, share *s) {
 
 static void measure_words(softmax_run *run, share *s) {
     const int64_t stride = run->plan->stride;
+    const w2v_real *end = run->word_steps + s->end * stride;
     s->squared = 0;
     if (run->plan->clip_norm <= 0) return;
-    for (const w2v_real *row = run->word_steps + s->first * stride; row < run->word_steps + s->end * stride; row += stride)
+    for (const w2v_real *row = run->word_steps + s->first * stride; row < end; row += stride)
         s->squared += (double)run->kernels->dot(row, row, stride);
 }
 
