@@ -13,6 +13,7 @@ from small_model import SENTENCES, SMALL
 
 from fastw2v import DivergedError, Word2Vec, _train, trainer
 from fastw2v.optimizers import OPTIMIZERS, plan_fields
+from fastw2v.settings import DEFAULT_ALPHA
 
 ISAS = _train.isa_supported()
 MOVING = ["momentum", "adagrad", "adam"]
@@ -61,7 +62,6 @@ def test_targets_can_learn_apart_from_themselves(isa):
         x, y = (_train.aligned_zeros(n, 20) for n in (3, n_targets))
         x[:, :20], y[:, :20] = rng.normal(size=(3, 20)), rng.normal(size=(n_targets, 20))
         before = x.copy(), y.copy()
-        x_steps, y_steps = np.zeros_like(x), np.zeros_like(y)
         x_steps, y_steps = (_train.aligned_zeros(n, 20) for n in (3, n_targets))
         weights = rng.choice([-1.0, 1.0], (3, n_targets))
         loss = _train.logistic_tile(
@@ -163,15 +163,9 @@ def test_options_reach_the_plan():
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_alpha_defaults_to_what_suits_the_optimizer(name):
-    s = twins.make_settings(optimizer=name, alpha=trainer_default())
+    s = twins.make_settings(optimizer=name, alpha=DEFAULT_ALPHA)
     assert s.alpha == (OPTIMIZERS[name].alpha or 0.025)
     assert twins.make_settings(optimizer=name, alpha=0.3).alpha == 0.3
-
-
-def trainer_default() -> float:
-    from fastw2v.settings import DEFAULT_ALPHA
-
-    return DEFAULT_ALPHA
 
 
 @pytest.mark.parametrize(
