@@ -13,6 +13,16 @@ cdef extern from "kernels.h" nogil:
         w2v_real *scratch
     ctypedef struct w2v_move:
         w2v_real lr, scale, decay_1, decay_2, epsilon
+    ctypedef struct w2v_product:
+        int64_t n_rows, n_columns, n_terms
+        w2v_real scale
+        int keep
+        const w2v_real *a
+        int64_t a_row, a_term
+        const w2v_real *b
+        int64_t b_term
+        w2v_real *c
+        int64_t c_row
     ctypedef struct w2v_kernels:
         double (*logistic_tile)(const w2v_tile *tile, int64_t n, w2v_real lr) noexcept nogil
         void (*rows_sum)(w2v_real **rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum) noexcept nogil
@@ -24,6 +34,13 @@ cdef extern from "kernels.h" nogil:
         void (*scale_row)(w2v_real *scores, int64_t n, w2v_real factor) noexcept nogil
         double (*logistic_row)(w2v_real *scores, int64_t n) noexcept nogil
         double (*blackout_row)(w2v_real *probs, int64_t n, double *odds) noexcept nogil
+        void (*product)(const w2v_product *product) noexcept nogil
+        void (*columns_max)(const w2v_real *scores, int64_t n_rows, int64_t n, int64_t room,
+                            w2v_real *most) noexcept nogil
+        void (*columns_exp)(w2v_real *scores, int64_t n_rows, int64_t n, int64_t room, const w2v_real *most,
+                            w2v_real *sums) noexcept nogil
+        void (*columns_scale)(w2v_real *matrix, int64_t n_rows, int64_t n, int64_t room,
+                              const w2v_real *factors) noexcept nogil
         void (*momentum_row)(w2v_real *row, w2v_real *state, const w2v_real *descent, int64_t n,
                              const w2v_move *move) noexcept nogil
         void (*adagrad_row)(w2v_real *row, w2v_real *state, const w2v_real *descent, int64_t n,
@@ -142,6 +159,50 @@ def row_kernel(str name, scores, double number=0, *, isa=None):
         loss = kernels.blackout_row(&view[0], n, &odds)
         return row, (loss, odds)
     raise ValueError(f"there is no kernel {name!r}")
+
+
+def product(a, b, c, int64_t n_rows, int64_t n_columns, int64_t n_terms, *, double scale=1, bint keep=False,
+            bint turned=False, isa=None, int64_t repeat=1):
+    """c[:n_rows, :n_columns] = scale * a[:n_rows, :n_terms] b[:n_terms, :n_columns], in place; added to c if `keep`.
+
+    With `turned`, a is handed in as its transpose. The columns of c up to the end of the last vector are written, too.
+    """
+    cdef const w2v_kernels *kernels = kernels_of(isa)
+    cdef w2v_product task
+    if max(n_rows, n_terms) > max(a.shape) or min(n_rows, n_columns, n_terms) < 1 or n_terms > len(b) or \
+            n_rows > len(c) or n_columns > min(b.shape[1], c.shape[1]):
+        raise ValueError("matrices that do not fit together")
+    task.n_rows, task.n_columns, task.n_terms = n_rows, n_columns, n_terms
+    task.scale, task.keep = <w2v_real> scale, keep
+    task.a, task.b, task.c = rows_pointer(a, "a"), rows_pointer(b, "b"), rows_pointer(c, "c")
+    task.a_row, task.a_term = (1, a.shape[1]) if turned else (a.shape[1], 1)
+    task.b_term, task.c_row = b.shape[1], c.shape[1]
+    with nogil:
+        for _ in range(repeat):
+            kernels.product(&task)
+
+
+def columns_kernel(str name, scores, numbers, int64_t n, *, isa=None):
+    """A kernel on the first n columns of scores [n_rows, room], in place, and their `numbers` [room].
+
+    "max" raises the numbers to the columns' largest scores; "exp" subtracts them before it exponentiates, and returns
+    the sums; "scale" multiplies the columns by them.
+    """
+    cdef const w2v_kernels *kernels = kernels_of(isa)
+    cdef w2v_real *data = rows_pointer(scores, "scores")
+    cdef w2v_real *per_column = rows_pointer(numbers[None], "numbers")
+    cdef int64_t n_rows = scores.shape[0], room = scores.shape[1]
+    sums = aligned_zeros(1, room)
+    if len(numbers) != room or n > room:
+        raise ValueError("rows differ in length")
+    if name == "max":
+        kernels.columns_max(data, n_rows, n, room, per_column)
+    elif name == "exp":
+        kernels.columns_exp(data, n_rows, n, room, per_column, rows_pointer(sums, "sums"))
+        return sums[0]
+    else:
+        kernels.columns_scale(data, n_rows, n, room, per_column)
+    return None
 
 
 def optimizer_row(str optimizer, row, state, descent, *, double lr, double scale=1, double decay_1=0,

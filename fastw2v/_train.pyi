@@ -26,6 +26,23 @@ def dot(a: NDArray[Any], b: NDArray[Any], *, isa: str | None = None) -> float: .
 def row_kernel(
     name: str, scores: ArrayLike, number: float = 0, *, isa: str | None = None
 ) -> tuple[NDArray[Any], Any]: ...
+def product(
+    a: NDArray[Any],
+    b: NDArray[Any],
+    c: NDArray[Any],
+    n_rows: int,
+    n_columns: int,
+    n_terms: int,
+    *,
+    scale: float = 1,
+    keep: bool = False,
+    turned: bool = False,
+    isa: str | None = None,
+    repeat: int = 1,
+) -> None: ...
+def columns_kernel(
+    name: str, scores: NDArray[Any], numbers: NDArray[Any], n: int, *, isa: str | None = None
+) -> NDArray[Any] | None: ...
 def aligned_zeros(n_rows: int, dim: int) -> NDArray[Any]: ...
 
 class Progress:

@@ -5,7 +5,6 @@ Callers are word2vec.py, config.py, the tests and the benchmarks. What values me
 in settings.py; here only shapes, types and alignment are checked, since C trusts them.
 `_train_double` is this same source in double precision, for gradient checks.
 """
-from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
@@ -22,8 +21,6 @@ cdef extern from "w2v.h" nogil:
         W2V_NEGATIVE_SAMPLING, W2V_HIERARCHICAL_SOFTMAX, W2V_NCE, W2V_SAMPLED_SOFTMAX, W2V_BLACKOUT, W2V_SOFTMAX
     ctypedef enum w2v_optimizer:
         W2V_SGD, W2V_MOMENTUM, W2V_ADAGRAD, W2V_ADAM
-    ctypedef void (*w2v_gemm)(char *, char *, int *, int *, int *, w2v_real *, w2v_real *, int *, w2v_real *, int *,
-                              w2v_real *, w2v_real *, int *) noexcept nogil
     ctypedef struct w2v_alias:
         uint32_t threshold
         int32_t alias
@@ -36,7 +33,6 @@ cdef extern from "w2v.h" nogil:
         w2v_loss loss
         int64_t n_words, dim, stride
         int32_t has_bias, batch_size
-        w2v_gemm gemm
         double *nce_log_z
         w2v_optimizer optimizer
         double decay_1, decay_2, epsilon, clip_norm
@@ -237,13 +233,6 @@ cdef w2v_real *rows_pointer(matrix, str name) except NULL:
     return <w2v_real *> <size_t> matrix.ctypes.data
 
 
-cdef w2v_gemm find_gemm() except NULL:
-    """The BLAS that SciPy brings along, in this extension's precision."""
-    from scipy.linalg import cython_blas
-    capsule = cython_blas.__pyx_capi__["sgemm" if sizeof(w2v_real) == 4 else "dgemm"]
-    return <w2v_gemm> PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
-
-
 def state_stride(str optimizer, int64_t stride):
     """How many numbers an optimizer remembers of a row of `stride` numbers."""
     return w2v_state_stride(_OPTIMIZERS[optimizer], stride)
@@ -311,9 +300,7 @@ cdef class Plan:
         if self.c.dim + self.c.has_bias > self.c.stride:
             raise ValueError("the matrices have no column for biases")
         self.c.batch_size = numbers.pop("batch_size", 0)
-        if self.c.batch_size:
-            self.c.gemm = find_gemm()
-        elif loss in ("sampled_softmax", "blackout", "softmax"):
+        if not self.c.batch_size and loss in ("sampled_softmax", "blackout", "softmax"):
             raise ValueError(f"the loss {loss!r} wants batches")
         self.c.window = numbers.pop("window")
         self.c.n_noise = numbers.pop("n_noise", 0)

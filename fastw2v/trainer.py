@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -243,7 +242,6 @@ def run_epochs(
     """
     start, end = alphas
     with (
-        _one_blas_thread(settings),
         ThreadPoolExecutor(1, thread_name_prefix="fastw2v") as executor,
         Progress(corpus.n_tokens * n_epochs, "training", "words", progress) as bar,
     ):
@@ -273,17 +271,6 @@ def run_epochs(
                     "words_per_second": corpus.n_tokens / max(seconds, 1e-9),
                 }
             )
-
-
-def _one_blas_thread(settings: Settings) -> AbstractContextManager[Any]:
-    """Each of our threads calls the BLAS for itself: it must not start threads of its own meanwhile."""
-    if not settings.batched:
-        return nullcontext()
-    import scipy.linalg.cython_blas  # the BLAS must be loaded to be told  # noqa: F401
-    from threadpoolctl import threadpool_limits
-
-    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
-    return limits
 
 
 def _diverged(epoch: int, loss: str, alpha: float) -> DivergedError:

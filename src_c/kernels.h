@@ -34,6 +34,20 @@ typedef struct {
     w2v_real epsilon;          /* added to what is divided by */
 } w2v_move;
 
+/* c[i, j] = scale * sum_term a[i, term] b[term, j], added to c if `keep`. Rows of b and c begin on a vector's boundary, as
+ * all rows do that are W2V_ROW_ALIGN numbers long, or a multiple; columns up to the end of the last vector are written. */
+typedef struct {
+    int64_t n_rows, n_columns, n_terms;
+    w2v_real scale;
+    int keep;
+    const w2v_real *a; /* IN    a[i, term] is at i * a_row + term * a_term; one of the two is 1 */
+    int64_t a_row, a_term;
+    const w2v_real *b; /* IN    [n_terms, n_columns], rows b_term apart */
+    int64_t b_term;
+    w2v_real *c; /*       INOUT [n_rows, n_columns], rows c_row apart */
+    int64_t c_row;
+} w2v_product;
+
 /* |score| above which a step shrinks in proportion (see v_guarded in kernels_body.h). */
 #define W2V_SCORE_LIMIT 16
 
@@ -57,6 +71,18 @@ typedef struct {
     double (*logistic_row)(w2v_real *scores, int64_t n);
     /* From p to p (1 - odds) + p / (1 - p), where odds = sum p / (1 - p); returns - sum log(1 - p). */
     double (*blackout_row)(w2v_real *probs, int64_t n, double *odds /* OUT */);
+
+    void (*product)(const w2v_product *product);
+
+    /* A matrix of scores [n_rows, n], rows `room` apart, of which each column has a number of its own in `most`, `sums` or
+     * `factors` [n]; n is rounded up to whole vectors. */
+
+    /* most = the larger of itself and the column's largest score. */
+    void (*columns_max)(const w2v_real *scores, int64_t n_rows, int64_t n, int64_t room, w2v_real *most);
+    /* exp(score - most), most being no less than any score of the column; sums = those of the columns. */
+    void (*columns_exp)(w2v_real *scores, int64_t n_rows, int64_t n, int64_t room, const w2v_real *most,
+                        w2v_real *sums);
+    void (*columns_scale)(w2v_real *matrix, int64_t n_rows, int64_t n, int64_t room, const w2v_real *factors);
 
     /* One step of an optimizer on a row [n]: `descent` [n] is minus its gradient, `state` what the optimizer
      * remembers of the row: [n] numbers, for Adam [2n + W2V_ROW_ALIGN]; all zero before the first step. */

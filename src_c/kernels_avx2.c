@@ -42,4 +42,6 @@ W2V_INLINE void v_sum4(vec a, vec b, vec c, vec d, float *out) {
 
 #include "vec_math.h"
 
+#include "matrix_body.h"
+
 #include "kernels_body.h"

@@ -44,4 +44,6 @@ W2V_INLINE void v_sum4(vec a, vec b, vec c, vec d, w2v_real *out) {
     out[3] = d;
 }
 
+#include "matrix_body.h"
+
 #include "kernels_body.h"

@@ -16,9 +16,8 @@ W2V_INLINE int is_plain(const w2v_plan *plan) { return plan->optimizer == W2V_SG
 /* How many windows share noise words, or 1. */
 W2V_INLINE int32_t windows_together(const w2v_plan *plan) { return plan->noise_centers > 1 ? plan->noise_centers : 1; }
 
-/* The numbers of a row that a matrix product works on: D, the bias if there is one, and as many of the zeros behind
- * them as make whole vectors, since a BLAS is slow at what is left over. */
-W2V_INLINE int32_t row_numbers(const w2v_plan *plan) { return ((int32_t)plan->dim + plan->has_bias + 7) / 8 * 8; }
+/* The numbers of a row that a matrix product works on: D, and the bias if there is one. */
+W2V_INLINE int32_t row_numbers(const w2v_plan *plan) { return (int32_t)plan->dim + plan->has_bias; }
 
 /* One of CBOW's two scales for n context rows, where 0 stands for 1 / n. */
 W2V_INLINE w2v_real scale_of(double scale, int32_t n) { return (w2v_real)(scale > 0 ? scale : 1.0 / n); }

@@ -16,29 +16,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "blas.h"
 #include "buffer.h"
+#include "matrix.h"
 #include "sampler.h"
 
 w2v_status w2v_sampled_init(w2v_sampled *sampled, const w2v_plan *plan) {
     memset(sampled, 0, sizeof *sampled);
     if (w2v_batch_init(&sampled->batch, plan) != W2V_OK) return W2V_ERR_MEMORY;
-    sampled->room = (plan->n_noise + W2V_ROW_ALIGN - 1) / W2V_ROW_ALIGN * W2V_ROW_ALIGN;
+    sampled->n_scores = (plan->n_noise + W2V_ROW_ALIGN - 1) / W2V_ROW_ALIGN * W2V_ROW_ALIGN;
+    sampled->room = (int32_t)odd_room(plan->n_noise);
     const size_t capacity = (size_t)sampled->batch.capacity, room = (size_t)sampled->room;
     const size_t n_bytes = room * (size_t)plan->stride * sizeof(w2v_real);
     sampled->noise = malloc(room * sizeof *sampled->noise);
     sampled->noise_rows = aligned_new(n_bytes);
+    sampled->noise_columns = aligned_new(n_bytes);
     sampled->noise_steps = aligned_new(n_bytes);
     sampled->scores = aligned_new(capacity * room * sizeof(w2v_real));
     sampled->grads = aligned_new(capacity * room * sizeof(w2v_real));
     sampled->row = aligned_new(room * sizeof(w2v_real));
     sampled->target_grads = malloc(capacity * sizeof(w2v_real));
-    if (!sampled->noise || !sampled->noise_rows || !sampled->noise_steps || !sampled->scores ||
-        !sampled->grads || !sampled->row || !sampled->target_grads) {
+    if (!sampled->noise || !sampled->noise_rows || !sampled->noise_columns || !sampled->noise_steps ||
+        !sampled->scores || !sampled->grads || !sampled->row || !sampled->target_grads) {
         w2v_sampled_free(sampled);
         return W2V_ERR_MEMORY;
     }
     memset(sampled->noise_steps, 0, n_bytes);
+    memset(sampled->noise_columns, 0, n_bytes);
     if (plan->nce_log_z) sampled->log_z = sampled->shared_log_z = *plan->nce_log_z;
     return W2V_OK;
 }
@@ -47,6 +50,7 @@ void w2v_sampled_free(w2v_sampled *sampled) {
     w2v_batch_free(&sampled->batch);
     free(sampled->noise);
     aligned_free(sampled->noise_rows);
+    aligned_free(sampled->noise_columns);
     aligned_free(sampled->noise_steps);
     aligned_free(sampled->scores);
     aligned_free(sampled->grads);
@@ -78,6 +82,7 @@ static void draw_noise(w2v_sampled *sampled) {
         w2v_real *row = out_row(plan, sampled->noise[k]);
         batch->kernels->rows_sum(&row, 1, plan->stride, 1, copy);
     }
+    transpose(sampled->noise_rows, plan->n_noise, plan->stride, plan->stride, sampled->noise_columns, sampled->room);
 }
 
 /* Each of these turns the scores of one prediction's noise words into the gradients of its loss, which it returns, and
@@ -132,39 +137,89 @@ static double find_gradients_of(w2v_sampled *sampled, int32_t prediction, w2v_re
     const w2v_batch *batch = &sampled->batch;
     const w2v_plan *plan = batch->plan;
     const w2v_kernels *kernels = batch->kernels;
-    const int32_t K = plan->n_noise, room = sampled->room, id = batch->targets[prediction];
+    const int32_t K = plan->n_noise, n = sampled->n_scores, id = batch->targets[prediction];
     const w2v_real *input = batch->inputs + (int64_t)batch->input_of[prediction] * plan->stride;
     if (plan->loss != W2V_NCE)
         for (int32_t k = 0; k < K; k++) row[k] = sampled->noise[k] == id ? W2V_OUT_OF_SIGHT : row[k];
-    for (int32_t k = K; k < room; k++) row[k] = W2V_OUT_OF_SIGHT;
+    for (int32_t k = K; k < n; k++) row[k] = W2V_OUT_OF_SIGHT;
     *target = kernels->dot(input, out_row(plan, id), plan->stride);
-    const double loss = plan->loss == W2V_NCE ? nce_row(kernels, row, room, target, (w2v_real)sampled->log_z)
-                        : plan->loss == W2V_SAMPLED_SOFTMAX ? sampled_softmax_row(kernels, row, room, target)
-                                                            : blackout_row(kernels, row, room, target);
+    const double loss = plan->loss == W2V_NCE ? nce_row(kernels, row, n, target, (w2v_real)sampled->log_z)
+                        : plan->loss == W2V_SAMPLED_SOFTMAX ? sampled_softmax_row(kernels, row, n, target)
+                                                            : blackout_row(kernels, row, n, target);
     if (batch->weights[prediction] < 1) {
-        kernels->scale_row(row, room, batch->weights[prediction]);
+        kernels->scale_row(row, n, batch->weights[prediction]);
         *target *= batch->weights[prediction];
     }
     return loss;
 }
 
-static void find_gradients(w2v_sampled *sampled) {
+/* Scores become gradients where they are if every input has one prediction, as in CBOW; an input of several has the
+ * sum of theirs. Returns where the gradients are. */
+static w2v_real *find_gradients(w2v_sampled *sampled) {
     const w2v_batch *batch = &sampled->batch;
     const w2v_plan *plan = batch->plan;
     const w2v_kernels *kernels = batch->kernels;
-    const int32_t K = plan->n_noise, room = sampled->room;
+    const int32_t K = plan->n_noise, n = sampled->n_scores, room = sampled->room;
+    const int in_place = batch->n_inputs == batch->n_predictions;
     double descent = 0;
-    memset(sampled->grads, 0, (size_t)batch->n_inputs * (size_t)room * sizeof *sampled->grads);
+    if (!in_place) memset(sampled->grads, 0, (size_t)batch->n_inputs * (size_t)room * sizeof *sampled->grads);
     for (int32_t i = 0; i < batch->n_predictions; i++) {
         const int64_t at = (int64_t)batch->input_of[i] * room;
         w2v_real *scores = sampled->scores + at, *grads = sampled->grads + at;
-        kernels->rows_sum(&scores, 1, room, 1, sampled->row);
-        sampled->loss += find_gradients_of(sampled, i, sampled->row, &sampled->target_grads[i]);
-        kernels->rows_add(&grads, 1, room, 1, sampled->row);
-        if (plan->nce_log_z) descent += log_z_descent(sampled->row, K, sampled->target_grads[i]);
+        w2v_real *row = in_place ? scores : sampled->row;
+        if (!in_place) kernels->rows_sum(&scores, 1, n, 1, row);
+        sampled->loss += find_gradients_of(sampled, i, row, &sampled->target_grads[i]);
+        if (!in_place) kernels->rows_add(&grads, 1, n, 1, row);
+        if (plan->nce_log_z) descent += log_z_descent(row, K, sampled->target_grads[i]);
     }
     sampled->log_z += (double)batch->lr * descent / batch->n_predictions;
     sampled->n_predictions += batch->n_predictions;
+    return in_place ? sampled->scores : sampled->grads;
+}
+
+/* The three products of a batch: scores [B, K], what the inputs learn [B, D], what the noise words learn [K, D]. */
+
+static void score(w2v_sampled *sampled) {
+    const w2v_plan *plan = sampled->batch.plan;
+    const w2v_product product = {
+        .n_rows = sampled->batch.n_inputs,
+        .n_columns = plan->n_noise,
+        .n_terms = row_numbers(plan),
+        .scale = 1,
+        .a = sampled->batch.inputs,
+        .a_row = plan->stride,
+        .a_term = 1,
+        .b = sampled->noise_columns,
+        .b_term = sampled->room,
+        .c = sampled->scores,
+        .c_row = sampled->room,
+    };
+    sampled->batch.kernels->product(&product);
+}
+
+static void find_steps(w2v_sampled *sampled, const w2v_real *grads, w2v_real factor) {
+    const w2v_plan *plan = sampled->batch.plan;
+    w2v_product product = {
+        .n_rows = sampled->batch.n_inputs,
+        .n_columns = row_numbers(plan),
+        .n_terms = plan->n_noise,
+        .scale = factor,
+        .a = grads,
+        .a_row = sampled->room,
+        .a_term = 1,
+        .b = sampled->noise_rows,
+        .b_term = plan->stride,
+        .c = sampled->batch.steps,
+        .c_row = plan->stride,
+    };
+    sampled->batch.kernels->product(&product);
+    product.n_rows = plan->n_noise;
+    product.n_terms = sampled->batch.n_inputs;
+    product.a_row = 1;
+    product.a_term = sampled->room;
+    product.b = sampled->batch.inputs;
+    product.c = sampled->noise_steps;
+    sampled->batch.kernels->product(&product);
 }
 
 /* All gradients are those of the rows as they were when the batch began. */
@@ -172,31 +227,26 @@ void w2v_sampled_learn(w2v_sampled *sampled) {
     w2v_batch *batch = &sampled->batch;
     const w2v_plan *plan = batch->plan;
     const w2v_kernels *kernels = batch->kernels;
-    const int32_t B = batch->n_inputs, K = plan->n_noise, room = sampled->room, stride = (int32_t)plan->stride;
-    const int32_t D = row_numbers(plan);
+    const int64_t stride = plan->stride;
     const w2v_real factor = -step_factor(plan, batch->lr);
-    if (!B) return;
+    if (!batch->n_inputs) return;
 
     w2v_batch_gather(batch);
     draw_noise(sampled);
-    scores_product(plan->gemm, B, K, D, batch->inputs, sampled->noise_rows, stride, sampled->scores, room);
-    find_gradients(sampled);
-    input_steps_product(plan->gemm, B, K, D, factor, sampled->grads, room, sampled->noise_rows, stride, 0,
-                        batch->steps);
-    target_steps_product(plan->gemm, B, K, D, factor, sampled->grads, room, batch->inputs, stride, 0,
-                         sampled->noise_steps);
+    score(sampled);
+    find_steps(sampled, find_gradients(sampled), factor);
     for (int32_t i = 0; i < batch->n_predictions; i++) {
-        w2v_real *step = batch->steps + (int64_t)batch->input_of[i] * stride;
+        w2v_real *step = batch->steps + batch->input_of[i] * stride;
         kernels->rows_add(&step, 1, stride, factor * sampled->target_grads[i], out_row(plan, batch->targets[i]));
     }
     for (int32_t i = 0; i < batch->n_predictions; i++) {
         w2v_real *row = w2v_out_steps(&batch->optimizer, batch->targets[i]);
-        const w2v_real *input = batch->inputs + (int64_t)batch->input_of[i] * stride;
+        const w2v_real *input = batch->inputs + batch->input_of[i] * stride;
         kernels->rows_add(&row, 1, stride, factor * sampled->target_grads[i], input);
     }
-    for (int32_t k = 0; k < K; k++) {
+    for (int32_t k = 0; k < plan->n_noise; k++) {
         w2v_real *row = w2v_out_steps(&batch->optimizer, sampled->noise[k]);
-        kernels->rows_add(&row, 1, stride, 1, sampled->noise_steps + (int64_t)k * stride);
+        kernels->rows_add(&row, 1, stride, 1, sampled->noise_steps + k * stride);
     }
     w2v_batch_scatter(batch);
     w2v_optimizer_move(&batch->optimizer, batch->lr);

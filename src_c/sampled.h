@@ -11,9 +11,11 @@
 typedef struct {
     w2v_batch batch;
     w2v_rng rng;
-    int32_t room;            /* K rounded up to whole vectors */
+    int32_t n_scores;        /* K rounded up to whole vectors */
+    int32_t room;            /* from one row of scores to the next */
     int32_t *noise;          /* [K] ids */
     w2v_real *noise_rows;    /* [K, stride] copies of rows of out_vecs */
+    w2v_real *noise_columns; /* [stride, room] the same, turned about */
     w2v_real *noise_steps;   /* [K, stride] */
     w2v_real *scores;        /* [capacity, room] of each input and noise word */
     w2v_real *grads;         /* [capacity, room] of the loss by them, summed over the predictions of an input */

@@ -1,10 +1,11 @@
 /* softmax.c: one epoch under the full softmax: all threads work on the same batch, each on its share of the words.
  *
- * A thread scores the batch against its words block by block, keeping for each input the largest score, the sum of
- * exponentials beneath it (online log-sum-exp; Milakov & Gimelshein, 2018) and, while a block's exponentials are still
- * in the cache, the sum of words that they weigh: what the words teach the input, but for a factor. When all have done
- * so the probabilities are known, and each thread moves its words; the factors go on the inputs, so that nobody has to
- * pass over the exponentials again. Rows belong to one thread, so nothing races, and a run is repeated exactly by the
+ * A thread scores its words, block by block, for all inputs of the batch, keeping for each input the largest score, the
+ * sum of exponentials beneath it (online log-sum-exp; Milakov & Gimelshein, 2018) and, while a block's exponentials are
+ * still in the cache, the sum of words that they weigh: what the words teach the input, but for a factor. When all have
+ * done so the probabilities are known, and each thread moves its words; the factors go on the inputs, so that nobody has
+ * to pass over the exponentials again. Inputs are columns here: a row of scores is that of a word, and what is said of
+ * each input is said of whole vectors of them. Rows belong to one thread, so nothing races, and a run is repeated exactly by the
  * same number of threads. Exponentials are kept between the two passes where they take at most KEPT_BYTES a thread;
  * beyond, scores are computed again, so that memory does not grow with words x inputs. */
 #include "softmax.h"
@@ -15,8 +16,8 @@
 
 #include "atomics.h"
 #include "batch.h"
-#include "blas.h"
 #include "buffer.h"
+#include "matrix.h"
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -25,16 +26,21 @@ static int omp_get_thread_num(void) { return 0; }
 static int omp_get_num_threads(void) { return 1; }
 #endif
 
-enum { BLOCK_WORDS = 512, KEPT_BYTES = 1 << 26 };
+/* A block's exponentials of one strip of inputs fit the first-level cache; 132 words are whole blocks of registers for
+ * every instruction set. */
+enum { BLOCK_WORDS = 132, KEPT_BYTES = 1 << 26 };
 
 typedef struct {
     int32_t first, end, n_blocks; /* this thread's words, in blocks of BLOCK_WORDS */
     int kept;                     /* are the exponentials of all blocks kept? */
-    w2v_real *scores;             /* [n_blocks or 1][capacity, BLOCK_WORDS] */
-    w2v_real *block_max;          /* [n_blocks][capacity] what the exponentials of a block are relative to */
-    double *sum;                  /* [capacity] of exponentials relative to ... */
-    w2v_real *max;                /* [capacity] ... the largest score */
-    w2v_real *steps;              /* [capacity, stride] the sum of words by these exponentials */
+    w2v_real *scores;             /* [n_blocks or 1][BLOCK_WORDS, room] */
+    w2v_real *block_max;          /* [n_blocks][room] what the exponentials of a block are relative to */
+    w2v_real *max;                /* [room] the largest score of each input ... */
+    double *sum;                  /* [room] ... and the sum of exponentials relative to it */
+    w2v_real *block_sum;          /* [room] that of one block */
+    w2v_real *rescale;            /* [room] what sums that are relative to an older maximum must be multiplied by */
+    w2v_real *steps_by_number;    /* [stride, room] the sum of words by these exponentials, for each input a column ... */
+    w2v_real *steps;              /* [capacity, stride] ... and turned about */
     w2v_real *factored;           /* [capacity, stride] the inputs, each times what makes them probabilities */
     double squared;               /* of the steps of this thread's words, where somebody wants to know */
 } share;
@@ -46,6 +52,8 @@ typedef struct {
     w2v_batch batch;
     w2v_walk walk;
     int64_t shard, n_shards;
+    int64_t room;            /* from one row to the next where inputs are columns */
+    w2v_real *columns;       /* [stride, room] the inputs of the batch as columns */
     w2v_real *target_scores; /* [capacity] of each prediction */
     w2v_real *target_rows;   /* [capacity, stride] the targets as they were when the batch began */
     w2v_real *input_weights; /* [capacity] the sum of the weights of an input's predictions */
@@ -58,39 +66,48 @@ typedef struct {
     w2v_status status;
 } softmax_run;
 
+static w2v_real *reals_new(int64_t n) {
+    w2v_real *reals = aligned_new((size_t)n * sizeof *reals + 1);
+    if (reals) memset(reals, 0, (size_t)n * sizeof *reals);
+    return reals;
+}
+
 static w2v_status share_init(share *s, const softmax_run *run, int32_t number) {
-    const int64_t V = run->plan->n_words, n = run->n_shares, stride = run->plan->stride;
-    const size_t capacity = (size_t)run->batch.capacity, block = capacity * BLOCK_WORDS * sizeof(w2v_real);
-    const size_t step_bytes = capacity * (size_t)stride * sizeof(w2v_real);
+    const int64_t V = run->plan->n_words, n = run->n_shares, stride = run->plan->stride, room = run->room;
+    const int64_t capacity = run->batch.capacity, block = BLOCK_WORDS * room;
     s->first = (int32_t)(V * number / n);
     s->end = (int32_t)(V * (number + 1) / n);
     s->n_blocks = (s->end - s->first + BLOCK_WORDS - 1) / BLOCK_WORDS;
-    s->kept = (size_t)s->n_blocks * block <= KEPT_BYTES;
-    s->scores = aligned_new((s->kept ? (size_t)s->n_blocks : 1) * block + 1);
-    s->block_max = malloc(((size_t)s->n_blocks * capacity + 1) * sizeof *s->block_max);
-    s->sum = malloc(capacity * sizeof *s->sum);
-    s->max = malloc(capacity * sizeof *s->max);
-    s->steps = aligned_new(step_bytes);
-    s->factored = aligned_new(step_bytes);
-    if (!s->scores || !s->block_max || !s->sum || !s->max || !s->steps || !s->factored) return W2V_ERR_MEMORY;
-    memset(s->steps, 0, step_bytes);
-    return W2V_OK;
+    s->kept = s->n_blocks * block * (int64_t)sizeof(w2v_real) <= KEPT_BYTES;
+    s->scores = reals_new((s->kept ? s->n_blocks : 1) * block);
+    s->block_max = reals_new(s->n_blocks * room);
+    s->max = reals_new(room);
+    s->sum = malloc((size_t)room * sizeof *s->sum);
+    s->block_sum = reals_new(room);
+    s->rescale = reals_new(room);
+    s->steps_by_number = reals_new(stride * room);
+    s->steps = reals_new(capacity * stride);
+    s->factored = reals_new(capacity * stride);
+    return s->scores && s->block_max && s->max && s->sum && s->block_sum && s->rescale && s->steps_by_number &&
+                   s->steps && s->factored
+               ? W2V_OK
+               : W2V_ERR_MEMORY;
 }
 
 static void run_free(softmax_run *run) {
     for (int32_t i = 0; run->shares && i < run->n_shares; i++) {
-        aligned_free(run->shares[i].scores);
-        free(run->shares[i].block_max);
-        free(run->shares[i].sum);
-        free(run->shares[i].max);
-        aligned_free(run->shares[i].steps);
-        aligned_free(run->shares[i].factored);
+        share *s = &run->shares[i];
+        w2v_real *reals[] = {s->scores,  s->block_max,       s->max,   s->block_sum,
+                             s->rescale, s->steps_by_number, s->steps, s->factored};
+        for (size_t k = 0; k < sizeof reals / sizeof *reals; k++) aligned_free(reals[k]);
+        free(s->sum);
     }
     free(run->shares);
+    aligned_free(run->columns);
     free(run->target_scores);
     aligned_free(run->target_rows);
     free(run->input_weights);
-    free(run->log_sums);
+    aligned_free(run->log_sums);
     aligned_free(run->word_steps);
     w2v_batch_free(&run->batch);
     w2v_walk_free(&run->walk);
@@ -102,13 +119,15 @@ static w2v_status run_init(softmax_run *run, const int32_t *ids, int64_t n_ids) 
     run->n_shares = plan->n_threads < plan->n_words ? plan->n_threads : (int32_t)plan->n_words;
     if (w2v_batch_init(&run->batch, plan) != W2V_OK) return W2V_ERR_MEMORY;
     if (w2v_walk_init(&run->walk, plan, ids, n_ids) != W2V_OK) return W2V_ERR_MEMORY;
+    run->room = odd_room(run->batch.capacity);
+    run->columns = reals_new(plan->stride * run->room);
     run->target_scores = malloc((size_t)run->batch.capacity * sizeof(w2v_real));
     run->target_rows = aligned_new((size_t)run->batch.capacity * (size_t)plan->stride * sizeof(w2v_real));
     run->input_weights = malloc((size_t)run->batch.capacity * sizeof(w2v_real));
-    run->log_sums = malloc((size_t)run->batch.capacity * sizeof(w2v_real));
+    run->log_sums = reals_new(run->room);
     run->shares = calloc((size_t)run->n_shares, sizeof *run->shares);
     if (!is_plain(plan)) run->word_steps = aligned_new((size_t)(plan->n_words * plan->stride) * sizeof(w2v_real));
-    if ((!run->word_steps && !is_plain(plan)) || !run->target_scores || !run->target_rows ||
+    if ((!run->word_steps && !is_plain(plan)) || !run->columns || !run->target_scores || !run->target_rows ||
         !run->input_weights || !run->log_sums || !run->shares)
         return W2V_ERR_MEMORY;
     for (int32_t i = 0; i < run->n_shares; i++)
@@ -140,20 +159,33 @@ static int32_t words_of_block(const share *s, int32_t block) {
     return left < BLOCK_WORDS ? left : BLOCK_WORDS;
 }
 
-/* Where the scores of a block are, [B, BLOCK_WORDS]. */
-static w2v_real *scores_of_block(const softmax_run *run, const share *s, int32_t block) {
-    return s->scores + (s->kept ? (int64_t)block * run->batch.capacity * BLOCK_WORDS : 0);
+/* The words of a block, [BLOCK_WORDS, stride]. */
+static w2v_real *words_at(const softmax_run *run, const share *s, w2v_real *matrix, int32_t block) {
+    return matrix + (s->first + (int64_t)block * BLOCK_WORDS) * run->plan->stride;
 }
 
-/* Score one block of words; returns the block's scores [B, BLOCK_WORDS], those beyond its last word out of sight. */
-static w2v_real *score_block(softmax_run *run, share *s, int32_t block) {
-    const w2v_plan *plan = run->plan;
-    const int32_t B = run->batch.n_inputs, begin = s->first + block * BLOCK_WORDS, n = words_of_block(s, block);
-    w2v_real *scores = scores_of_block(run, s, block);
-    scores_product(plan->gemm, B, n, row_numbers(plan), run->batch.inputs, plan->out_vecs + begin * plan->stride,
-                   (int32_t)plan->stride, scores, BLOCK_WORDS);
-    for (int32_t i = 0; i < B && n < BLOCK_WORDS; i++)
-        for (int32_t t = n; t < BLOCK_WORDS; t++) scores[(int64_t)i * BLOCK_WORDS + t] = W2V_OUT_OF_SIGHT;
+/* Where the scores of a block are, [BLOCK_WORDS, room]. */
+static w2v_real *scores_at(const softmax_run *run, const share *s, int32_t block) {
+    return s->scores + (s->kept ? (int64_t)block * BLOCK_WORDS * run->room : 0);
+}
+
+/* Score one block of words for all inputs. */
+static w2v_real *score_block(const softmax_run *run, share *s, int32_t block) {
+    w2v_real *scores = scores_at(run, s, block);
+    const w2v_product words_by_inputs = {
+        .n_rows = words_of_block(s, block),
+        .n_columns = run->batch.n_inputs,
+        .n_terms = row_numbers(run->plan),
+        .scale = 1,
+        .a = words_at(run, s, run->plan->out_vecs, block),
+        .a_row = run->plan->stride,
+        .a_term = 1,
+        .b = run->columns,
+        .b_term = run->room,
+        .c = scores,
+        .c_row = run->room,
+    };
+    run->kernels->product(&words_by_inputs);
     return scores;
 }
 
@@ -171,35 +203,59 @@ static void keep_targets(softmax_run *run, const share *s, int32_t block, const 
     for (int32_t i = 0; i < run->batch.n_predictions; i++) {
         const int32_t id = run->batch.targets[i], place = id - begin;
         if (place < 0 || place >= n) continue;
-        run->target_scores[i] = scores[(int64_t)run->batch.input_of[i] * BLOCK_WORDS + place];
+        run->target_scores[i] = scores[place * run->room + run->batch.input_of[i]];
         copy_row(run, run->plan->out_vecs + id * run->plan->stride, 1, run->target_rows + i * run->plan->stride);
     }
 }
 
+/* Where a block has larger scores than those before, what was summed so far becomes relative to them. */
+static void raise_max(const softmax_run *run, share *s, const w2v_real *scores, int32_t n) {
+    const int32_t B = run->batch.n_inputs;
+    int raised = 0;
+    memcpy(s->rescale, s->max, (size_t)B * sizeof *s->max);
+    run->kernels->columns_max(scores, n, B, run->room, s->max);
+    for (int32_t i = 0; i < B; i++) {
+        const w2v_real before = s->rescale[i];
+        s->rescale[i] = 1;
+        if (!(s->max[i] > before)) continue;
+        const double factor = exp((double)(before - s->max[i]));
+        s->rescale[i] = (w2v_real)factor;
+        s->sum[i] *= factor;
+        raised = 1;
+    }
+    if (raised) run->kernels->columns_scale(s->steps_by_number, run->plan->stride, B, run->room, s->rescale);
+}
+
 static void sum_exponentials(softmax_run *run, share *s) {
     const w2v_plan *plan = run->plan;
-    const int32_t B = run->batch.n_inputs, D = row_numbers(plan), stride = (int32_t)plan->stride;
+    const int32_t B = run->batch.n_inputs, D = row_numbers(plan);
     for (int32_t i = 0; i < B; i++) s->max[i] = W2V_OUT_OF_SIGHT;
     memset(s->sum, 0, (size_t)B * sizeof *s->sum);
     for (int32_t block = 0; block < s->n_blocks && !is_stopping(run); block++) {
+        const int32_t n = words_of_block(s, block);
         w2v_real *scores = score_block(run, s, block);
         keep_targets(run, s, block, scores);
-        for (int32_t i = 0; i < B; i++) {
-            w2v_real *row = scores + (int64_t)i * BLOCK_WORDS;
-            const w2v_real most = run->kernels->row_max(row, BLOCK_WORDS);
-            if (most > s->max[i]) {
-                const double factor = exp((double)(s->max[i] - most));
-                s->sum[i] *= factor;
-                run->kernels->scale_row(s->steps + (int64_t)i * stride, stride, (w2v_real)factor);
-                s->max[i] = most;
-            }
-            s->block_max[(int64_t)block * run->batch.capacity + i] = s->max[i];
-            s->sum[i] += (double)run->kernels->exp_row(row, BLOCK_WORDS, s->max[i]);
-        }
-        input_steps_product(plan->gemm, B, words_of_block(s, block), D, 1, scores, BLOCK_WORDS,
-                            plan->out_vecs + (s->first + (int64_t)block * BLOCK_WORDS) * stride, stride, block > 0,
-                            s->steps);
+        raise_max(run, s, scores, n);
+        memcpy(s->block_max + block * run->room, s->max, (size_t)B * sizeof *s->max);
+        run->kernels->columns_exp(scores, n, B, run->room, s->max, s->block_sum);
+        for (int32_t i = 0; i < B; i++) s->sum[i] += (double)s->block_sum[i];
+        const w2v_product numbers_by_inputs = {
+            .n_rows = D,
+            .n_columns = B,
+            .n_terms = n,
+            .scale = 1,
+            .keep = block > 0,
+            .a = words_at(run, s, plan->out_vecs, block),
+            .a_row = 1,
+            .a_term = plan->stride,
+            .b = scores,
+            .b_term = run->room,
+            .c = s->steps_by_number,
+            .c_row = run->room,
+        };
+        run->kernels->product(&numbers_by_inputs);
     }
+    transpose(s->steps_by_number, D, B, run->room, s->steps, plan->stride);
 }
 
 /* Once the sums of all shares are known, so are the probabilities, and with them what the inputs learn. */
@@ -236,6 +292,18 @@ static void combine_shares(softmax_run *run) {
     if (!isfinite(run->progress->loss)) run->status = W2V_ERR_DIVERGED;
 }
 
+/* Multiply each input by what makes the block's exponentials of it probabilities, and by what its gradients count. */
+static void factor_inputs(const softmax_run *run, share *s, const w2v_real *relative_to) {
+    const w2v_batch *batch = &run->batch;
+    const int64_t stride = run->plan->stride;
+    const w2v_real factor = step_factor(run->plan, batch->lr);
+    for (int32_t i = 0; i < batch->n_inputs; i++) {
+        const w2v_real probability_of_1 = (w2v_real)exp((double)(relative_to[i] - run->log_sums[i]));
+        copy_row(run, batch->inputs + i * stride, -factor * run->input_weights[i] * probability_of_1,
+                 s->factored + i * stride);
+    }
+}
+
 /* The gradient of the loss by a score is the word's probability, less 1 for the target. What words learn goes to them
  * at once, or to `word_steps`. */
 static void learn_words(softmax_run *run, share *s) {
@@ -243,20 +311,33 @@ static void learn_words(softmax_run *run, share *s) {
     const w2v_batch *batch = &run->batch;
     const int32_t B = batch->n_inputs, D = row_numbers(plan), stride = (int32_t)plan->stride;
     const w2v_real factor = step_factor(plan, batch->lr);
+    const w2v_real *relative_to = NULL;
     w2v_real *words = run->word_steps ? run->word_steps : plan->out_vecs;
     if (run->word_steps)
         memset(words + (int64_t)s->first * stride, 0, (size_t)(s->end - s->first) * (size_t)stride * sizeof *words);
     for (int32_t block = 0; block < s->n_blocks && !is_stopping(run); block++) {
-        w2v_real *exponentials = s->kept ? scores_of_block(run, s, block) : score_block(run, s, block);
-        for (int32_t i = 0; i < B; i++) {
-            const w2v_real known = s->kept ? s->block_max[(int64_t)block * batch->capacity + i] : run->log_sums[i];
-            const double probability_of_1 = exp((double)(known - run->log_sums[i]));
-            if (!s->kept) run->kernels->exp_row(exponentials + (int64_t)i * BLOCK_WORDS, BLOCK_WORDS, known);
-            copy_row(run, batch->inputs + (int64_t)i * stride,
-                     -factor * run->input_weights[i] * (w2v_real)probability_of_1, s->factored + (int64_t)i * stride);
-        }
-        target_steps_product(plan->gemm, B, words_of_block(s, block), D, 1, exponentials, BLOCK_WORDS, s->factored,
-                             stride, 1, words + (s->first + (int64_t)block * BLOCK_WORDS) * stride);
+        const int32_t n = words_of_block(s, block);
+        const w2v_real *now_relative_to = s->kept ? s->block_max + block * run->room : run->log_sums;
+        w2v_real *exponentials = s->kept ? scores_at(run, s, block) : score_block(run, s, block);
+        if (!s->kept) run->kernels->columns_exp(exponentials, n, B, run->room, run->log_sums, s->block_sum);
+        if (!relative_to || memcmp(relative_to, now_relative_to, (size_t)B * sizeof *relative_to) != 0)
+            factor_inputs(run, s, now_relative_to);
+        relative_to = now_relative_to;
+        const w2v_product words_by_numbers = {
+            .n_rows = n,
+            .n_columns = D,
+            .n_terms = B,
+            .scale = 1,
+            .keep = 1,
+            .a = exponentials,
+            .a_row = run->room,
+            .a_term = 1,
+            .b = s->factored,
+            .b_term = stride,
+            .c = words_at(run, s, words, block),
+            .c_row = stride,
+        };
+        run->kernels->product(&words_by_numbers);
     }
     for (int32_t i = 0; i < batch->n_predictions && !is_stopping(run); i++) {
         w2v_real *row = words + (int64_t)batch->targets[i] * stride;
@@ -303,7 +384,11 @@ static void work(softmax_run *run, int *going) {
         W2V_OMP("omp single")
         {
             *going = fill_batch(run);
-            if (*going) w2v_batch_gather(&run->batch);
+            if (*going) {
+                w2v_batch_gather(&run->batch);
+                transpose(run->batch.inputs, run->batch.n_inputs, run->plan->stride, run->plan->stride, run->columns,
+                          run->room);
+            }
         }
         if (!*going) break;
         for (int32_t n = first; n < run->n_shares; n += step) sum_exponentials(run, &run->shares[n]);

@@ -169,7 +169,6 @@ typedef struct {
     int32_t noise_centers;    /* centres that share a draw of noise words; 0: each pair has its own. 1 for trees */
     int32_t tile_inputs;      /* most inputs of one tile; more are worked off in turn */
     int32_t batch_size;       /* B: inputs that are scored together; 0: window by window (ns, hs, nce) */
-    w2v_gemm gemm;            /* where there are batches */
     double *nce_log_z;        /* INOUT NCE in batches: log Z, learnt with the rest; NULL: 0, and not learnt */
     w2v_optimizer optimizer;
     double decay_1, decay_2, epsilon; /* see w2v_move in kernels.h */

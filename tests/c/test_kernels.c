@@ -194,21 +194,74 @@ static void scores_compare(const w2v_kernels *kernels, int64_t n, double *worst)
     keep_worst(worst, fabs((double)product - scalar->dot(rows.rows[0], rows.rows[1], n)) / 20);
 }
 
+/* Products and columns of matrices whose sides are no multiples of anything. */
+static void matrices_compare(const w2v_kernels *kernels, int64_t n, double *worst) {
+    static matrix a, b, start, got, expected;
+    static float *aligned[3];
+    if (!a.data) {
+        a = matrix_new(MAX_TARGETS), b = matrix_new(MAX_TARGETS), start = matrix_new(MAX_TARGETS);
+        got = matrix_new(MAX_TARGETS), expected = matrix_new(MAX_TARGETS);
+        for (int k = 0; k < 3; k++) aligned[k] = matrix_new(1).data;
+    }
+    const w2v_kernels *scalar = w2v_kernels_find("scalar");
+    const int turned = uniform() < 0.5;
+    const int64_t n_rows = 1 + (int64_t)(uniform() * MAX_TARGETS), n_terms = 1 + (int64_t)(uniform() * MAX_TARGETS);
+    matrix_fill(&a, STRIDE, 1), matrix_fill(&b, n, 1), matrix_fill(&start, n, 1);
+    w2v_product product = {
+        .n_rows = n_rows,
+        .n_columns = n - (int64_t)(uniform() * 4),
+        .n_terms = n_terms,
+        .scale = 0.5f,
+        .keep = uniform() < 0.5,
+        .a = a.data,
+        .a_row = turned ? 1 : STRIDE,
+        .a_term = turned ? STRIDE : 1,
+        .b = b.data,
+        .b_term = STRIDE,
+        .c_row = STRIDE,
+    };
+    matrix_copy(&got, &start), matrix_copy(&expected, &start);
+    product.c = got.data, kernels->product(&product);
+    product.c = expected.data, scalar->product(&product);
+    for (int64_t i = 0; i < n_rows; i++)
+        for (int64_t j = 0; j < product.n_columns; j++)
+            keep_worst(worst, fabs((double)got.rows[i][j] - expected.rows[i][j]) / sqrt((double)n_terms));
+    for (int64_t i = 0; i < n_rows; i++)
+        for (int64_t j = n; j < STRIDE; j++)
+            if (got.rows[i][j] != GUARD_VALUE) keep_worst(worst, INFINITY);
+
+    float *tops = aligned[0], *sums = aligned[1], *expected_sums = aligned[2];
+    matrix_fill(&start, n, 4), matrix_copy(&got, &start), matrix_copy(&expected, &start);
+    for (int64_t j = 0; j < n; j++) tops[j] = 1;
+    kernels->columns_max(got.data, n_rows, n, STRIDE, tops);
+    for (int64_t j = 0; j < n; j++)
+        for (int64_t i = 0; i < n_rows; i++)
+            if (start.rows[i][j] > tops[j]) keep_worst(worst, INFINITY);
+    kernels->columns_exp(got.data, n_rows, n, STRIDE, tops, sums);
+    scalar->columns_exp(expected.data, n_rows, n, STRIDE, tops, expected_sums);
+    for (int64_t j = 0; j < n; j++) keep_worst(worst, fabs((double)sums[j] - expected_sums[j]) / (1 + sums[j]));
+    kernels->columns_scale(got.data, n_rows, n, STRIDE, tops);
+    scalar->columns_scale(expected.data, n_rows, n, STRIDE, tops);
+    keep_worst(worst, matrix_error(&got, &expected, n, 4));
+}
+
 static int isa_passes(const char *isa) {
     /* Sizes of numbers: as at the start of training, as at its end, and scores far beyond the limit of the guard. */
     static const double SIZES[] = {0.01, 0.5, 3.0};
-    double tile[3] = {0}, sum = 0, add = 0, scores = 0, moves = 0;
+    double tile[3] = {0}, sum = 0, add = 0, scores = 0, moves = 0, matrices = 0;
     for (int64_t n = W2V_ROW_ALIGN; n <= MAX_LENGTH; n += W2V_ROW_ALIGN)
         for (int trial = 0; trial < 8; trial++) {
             for (int k = 0; k < 3; k++) tile_compare(w2v_kernels_find(isa), n, SIZES[k], &tile[k]);
             rows_compare(w2v_kernels_find(isa), n, &sum, &add);
             scores_compare(w2v_kernels_find(isa), n, &scores);
             optimizers_compare(w2v_kernels_find(isa), n, &moves);
+            matrices_compare(w2v_kernels_find(isa), n, &matrices);
         }
     const int passed = tile[0] <= BOUND && tile[1] <= BOUND && tile[2] <= BOUND && sum <= BOUND && add <= BOUND &&
-                       scores <= BOUND && moves <= BOUND;
-    printf("%-7s %s  largest error: tile %.1e %.1e %.1e, rows_sum %.1e, rows_add %.1e, scores %.1e, moves %.1e\n", isa,
-           passed ? "ok  " : "FAIL", tile[0], tile[1], tile[2], sum, add, scores, moves);
+                       scores <= BOUND && moves <= BOUND && matrices <= BOUND;
+    printf("%-7s %s  largest error: tile %.1e %.1e %.1e, rows_sum %.1e, rows_add %.1e, scores %.1e, moves %.1e, "
+           "matrices %.1e\n",
+           isa, passed ? "ok  " : "FAIL", tile[0], tile[1], tile[2], sum, add, scores, moves, matrices);
     return passed;
 }
 
