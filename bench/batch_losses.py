@@ -103,7 +103,7 @@ def fastw2v_measure(task: Task) -> Measure:
         for matrix, first in zip(vecs, start, strict=True):
             matrix[:] = first
         progress = _train.Progress()
-        with threadpool_limits(1, user_api="blas"):  # as trainer.run_epochs: the threads are fastw2v's own
+        with threadpool_limits(1, user_api="blas"):  # as epochs.EpochRun: the threads are fastw2v's own
             began = time.perf_counter()
             plan.train_epoch(ids, progress, lr_start=alpha, lr_end=alpha)
             seconds = time.perf_counter() - began

@@ -55,9 +55,9 @@ cdef extern from "w2v.h" nogil:
         int32_t n_threads
         int64_t n_hot_in, n_hot_out
     ctypedef struct w2v_progress:
-        int64_t tokens_done, n_predictions
+        int64_t tokens_done, n_predictions, next_shard, pause_tokens
         double loss
-        int32_t stop
+        int32_t pause, stop
     int W2V_ROW_ALIGN
     int64_t w2v_state_stride(w2v_optimizer optimizer, int64_t stride)
     int w2v_isa_select(const char *name)
@@ -204,9 +204,23 @@ def tree_build(counts):
 # ---- training ----
 
 cdef class Progress:
-    """What a running epoch has done so far. Another thread may read it and call `stop` at any time."""
+    """How far an epoch is. Another thread may read it and call `pause` and `stop` at any time.
+
+    The four numbers that the constructor takes are all that going on with an epoch needs, besides the plan's arrays.
+    """
 
     cdef w2v_progress c
+
+    def __init__(self, *, int64_t next_shard=0, int64_t tokens_done=0, int64_t n_predictions=0, double loss=0):
+        self.c.next_shard = next_shard
+        self.c.tokens_done = tokens_done
+        self.c.n_predictions = n_predictions
+        self.c.loss = loss
+
+    @property
+    def next_shard(self):
+        """The first shard that has not been begun; at least `shard_count` when the epoch is over."""
+        return self.c.next_shard
 
     @property
     def tokens_done(self):
@@ -223,8 +237,16 @@ cdef class Progress:
         """Sum of the losses (natural logarithm)."""
         return self.c.loss
 
+    def pause(self):
+        """Ask the epoch to pause as soon as the shards that were begun are finished: `train_epoch` then returns."""
+        self.c.pause = 1
+
+    def pause_at(self, int64_t tokens):
+        """Pause by itself as soon as so many tokens of the epoch are done; 0: do not."""
+        self.c.pause_tokens = tokens
+
     def stop(self):
-        """Ask the epoch to end; it does within milliseconds."""
+        """Ask the epoch to end; it does within milliseconds, and cannot be gone on with."""
         self.c.stop = 1
 
 
@@ -334,7 +356,10 @@ cdef class Plan:
 
     def train_epoch(self, const int32_t[::1] ids, Progress progress, *, uint64_t epoch=0, double lr_start,
                     double lr_end):
-        """Train one epoch without the GIL. Raises Stopped, Diverged or MemoryError; what was learnt stays."""
+        """Train an epoch, or the rest of one, without the GIL, up to its end or a pause.
+
+        Raises Stopped, Diverged or MemoryError; what was learnt stays.
+        """
         cdef w2v_status status
         self.c.epoch = epoch
         self.c.lr_start = lr_start

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from fastw2v import _train
 from fastw2v.corpus import Corpus, encode
-from fastw2v.settings import Settings, check_int
+from fastw2v.model_parts import ModelParts
+from fastw2v.settings import check_int
 from fastw2v.trainer import score_offsets
 
 if TYPE_CHECKING:
-    from fastw2v.keyedvectors import KeyedVectors
     from fastw2v.vocabulary import Vocabulary
 
 BLOCK_NUMBERS = 1 << 22  # scores that are held at once
@@ -141,15 +141,8 @@ def lines_of(ids: NDArray[np.int32]) -> Iterator[NDArray[np.int32]]:
         start = end + 1
 
 
-class PredictionMixin:
+class PredictionMixin(ModelParts):
     """What a model with an output layer can say about words in their context; `Word2Vec` is made with it."""
-
-    settings: Settings
-    wv: KeyedVectors
-    memory_budget: int | None
-    _vocabulary: Vocabulary | None
-    _in_vecs: NDArray[np.float32]
-    _out_vecs: NDArray[np.float32]
 
     def predict_output_word(
         self, context_words_list: Sequence[str | int], topn: int = 10

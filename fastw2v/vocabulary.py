@@ -6,7 +6,7 @@ Invariant: the same counts give the same vocabulary, in the same order, on every
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from operator import index
@@ -174,6 +174,49 @@ def vocabulary_of(counter: WordCounter, ids: npt.NDArray[np.int32], raw_counts: 
     if raw_counts:
         raw = dict(zip(counter.words(_all_ids(counter)), counts.tolist(), strict=True))
     return Vocabulary(counter.words(ids), counts[ids], raw)
+
+
+def vocabulary_from_counts(
+    word_freq: Mapping[str, int], rules: VocabularyRules, raw_counts: bool = False
+) -> Vocabulary:
+    """
+    Choose the vocabulary from words that were counted elsewhere.
+
+    Raises
+    ------
+    EmptyVocabularyError, ValueError
+        As `choose_words`; a word has no UTF-8 form, or a count is negative or beyond 63 bits.
+    TypeError
+        This is not a mapping, a word is not a str, or a count not a whole number.
+    """
+    counter = counter_of(word_freq)
+    return vocabulary_of(counter, choose_words(counter, rules), raw_counts)
+
+
+def counter_of(word_freq: Mapping[str, int]) -> WordCounter:
+    """Make a counter that has met these words so often; errors as in `vocabulary_from_counts`."""
+    if not isinstance(word_freq, Mapping):
+        raise TypeError(f"word_freq must map words to counts, not be a {type(word_freq).__name__}")
+    counter, total = WordCounter(), 0
+    for word, value in word_freq.items():
+        if not isinstance(word, str):
+            raise TypeError(f"word_freq: a word must be a str, not {word!r}")
+        try:
+            count = index(value)
+            letters = word.encode("utf-8", "surrogateescape")
+        except TypeError:
+            raise TypeError(
+                f"word_freq: the count of {word!r} must be a whole number, not {value!r}"
+            ) from None
+        except UnicodeEncodeError as error:
+            raise ValueError(f"word_freq: the word {word!r} has no UTF-8 form ({error.reason})") from error
+        total += count
+        if count < 0 or total >= 1 << 63:
+            raise ValueError(
+                f"word_freq: the count of {word!r} must be at least 0, all below 2^63, not {count}"
+            )
+        counter.add(letters, count)
+    return counter
 
 
 def renumbering(n_words: int, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

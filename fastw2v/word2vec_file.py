@@ -67,7 +67,7 @@ def read(cls: type[Model], path: Path) -> Model:
             raise ValueError("arrays do not fit together")
         model = cls.__new__(cls)
         model.settings = settings
-        model.memory_budget = model.progress = model.trim_rule = model._corpus = None
+        model.memory_budget = model.progress = model.trim_rule = model._corpus = model._run = None
         model.history = state["history"]
         model.epochs_done = state["epochs_done"]
         model.corpus_count, model.corpus_total_words = state["corpus_count"], state["corpus_total_words"]
@@ -80,8 +80,7 @@ def read(cls: type[Model], path: Path) -> Model:
             memory.states[0][:], memory.states[1][:] = tensors["input_states"], tensors["output_states"]
         if memory.nce_log_z is not None:
             memory.nce_log_z[:] = tensors["nce_log_z"]
-        model._adopt(Vocabulary(words, counts), in_vecs, out_vecs)
-        model._memory = memory
+        model._adopt(Vocabulary(words, counts), in_vecs, out_vecs, memory)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: damaged or incomplete model file ({error})") from error
     return model

@@ -159,7 +159,7 @@ def test_a_file_that_was_changed_is_read_again_and_an_unchanged_one_is_not(tmp_p
     path.write_text("a b c\n" * 10)
     model = Word2Vec(corpus_file=path, **SMALL)
     with monkeypatch.context() as patch:
-        patch.setattr("fastw2v.word2vec.encode", None)  # would fail
+        patch.setattr("fastw2v.model_parts.encode", None)  # would fail
         assert model.train(corpus_file=path, epochs=1) == (30, 30)
     path.write_text("a b c\n" * 11)
     assert model.train(corpus_file=path, epochs=1) == (33, 33)
