@@ -34,6 +34,11 @@ class Run:
     is_active: bool = field(default=False, init=False)
     is_stopping: bool = field(default=False, init=False)
 
+    @property
+    def alphas(self) -> tuple[float, float]:
+        """The learning rate at the start and at the end of all epochs."""
+        return self.start_alpha, self.end_alpha
+
 
 class ModelParts:
     """The parts of a model, and how they are replaced."""
@@ -81,8 +86,10 @@ class ModelParts:
                     "give a corpus: the one that the vocabulary was built from is not at hand any more"
                 )
             return self._corpus[1]
+        return self._encode(Corpus.open(corpus_iterable, corpus_file))
+
+    def _encode(self, corpus: Corpus) -> EncodedCorpus:
         assert self._vocabulary is not None
-        corpus = Corpus.open(corpus_iterable, corpus_file)
         if self._corpus is None or not corpus.is_same_as(self._corpus[0]):
             encoded = encode(
                 corpus,

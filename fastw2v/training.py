@@ -6,16 +6,22 @@ thread of C is running.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
+from fastw2v import checkpoint as checkpoints
 from fastw2v.callbacks import CallbackList
-from fastw2v.corpus import EncodedCorpus
-from fastw2v.epochs import EPOCH_BEGIN, EPOCH_END, EpochRun, Position, Watch
+from fastw2v.checkpoint import Checkpoint
+from fastw2v.corpus import Corpus, EncodedCorpus
+from fastw2v.epochs import Position
 from fastw2v.model_parts import ModelParts, Run, Sentences
-from fastw2v.settings import check_float, check_int
-from fastw2v.trainer import make_plan
+from fastw2v.session import Session
+from fastw2v.settings import MAX_WORKERS, check_float, check_int
+
+Path = str | os.PathLike[str]
+Model = TypeVar("Model", bound="TrainingMixin")
 
 
 class TrainingMixin(ModelParts):
@@ -35,6 +41,9 @@ class TrainingMixin(ModelParts):
         report_delay: float = 1.0,
         compute_loss: bool | None = None,
         callbacks: Iterable[Any] = (),
+        *,
+        checkpoint: Path | None = None,
+        checkpoint_every: int | str = "epoch",
     ) -> tuple[int, int]:
         """Train on a corpus, over and above what was learnt before.
 
@@ -51,6 +60,12 @@ class TrainingMixin(ModelParts):
             Objects with some of the methods of `fastw2v.callbacks.Callback`, which are those of gensim's
             `CallbackAny2Vec` and one more. They are called while nothing is being trained, so they may look at the
             model, save it, change `alpha` or `min_alpha`, and call `stop_training`.
+        checkpoint : path, optional
+            A file that is replaced, at once or not at all, by all that is needed to go on with this training, when it
+            begins, every `checkpoint_every`, and when it ends. See `resume`. Writing it changes no result of one
+            worker.
+        checkpoint_every : int or str, default "epoch"
+            So many tokens of the vocabulary, as a number; a time, as ``"30s"``, ``"10min"``, ``"2h"``; or ``"epoch"``.
         total_examples, total_words, word_count, queue_factor, report_delay, compute_loss
             For gensim's sake; the corpus is counted when it is encoded, and the loss is always computed.
 
@@ -63,13 +78,17 @@ class TrainingMixin(ModelParts):
         ------
         RuntimeError
             There is no vocabulary yet, or the model is being trained already.
+        OSError
+            The checkpoint cannot be written; nothing was trained. Later, that is a warning.
         KeyboardInterrupt
-            Ctrl-C: training stopped within a second and the model holds what it had learnt.
+            Ctrl-C: training stopped within a second and the model holds what it had learnt. The newest checkpoint
+            is from before.
         Exception
             Whatever a callback raises; the same holds.
         """
         self._refuse_while_training("another train()")
         listed = CallbackList(callbacks)
+        written = None if checkpoint is None else Checkpoint(checkpoint, checkpoint_every)
         if self._vocabulary is None:
             raise RuntimeError(
                 "there is no vocabulary yet: call build_vocab first, or give the class a corpus"
@@ -80,7 +99,76 @@ class TrainingMixin(ModelParts):
         )
         end = self.min_alpha if end_alpha is None else check_float("end_alpha", end_alpha, 0.0)
         corpus = self._encoded(corpus_iterable, corpus_file)
-        return self._train_on(corpus, Run(Position(self.epochs_done, n_epochs), start, end), listed)
+        run = Run(Position(self.epochs_done, n_epochs), start, end)
+        return self._session(corpus, run, listed, written).train()
+
+    @classmethod
+    def resume(
+        cls: type[Model],
+        path: Path,
+        corpus_iterable: Sentences | None = None,
+        corpus_file: Any = None,
+        *,
+        workers: int | None = None,
+        callbacks: Iterable[Any] = (),
+        checkpoint: Path | None = None,
+        checkpoint_every: int | str | None = None,
+        memory_budget: int | None = None,
+        progress: bool | None = None,
+        **settings: Any,
+    ) -> Model:
+        """Go on with a training from its newest checkpoint, to the end.
+
+        With one worker, then and now, the result is the same, byte for byte, as if nothing had happened.
+
+        Parameters
+        ----------
+        path : path
+            The file that `train` was given as `checkpoint`.
+        corpus_iterable, corpus_file
+            The same corpus; exactly one of them. It is read again, since it is not part of a checkpoint.
+        workers : int, optional
+            Default: as many as before.
+        callbacks
+            As for `train`; nothing of earlier ones is in the file.
+        checkpoint, checkpoint_every : optional
+            Where and how often to write from now on. Default: to `path`, as often as before.
+        memory_budget, progress : optional
+            As for the class.
+        **settings
+            Arguments that the model was made with, to be compared with what the checkpoint says. None is needed.
+
+        Returns
+        -------
+        Word2Vec
+            The trained model; at once, when the checkpoint is from the end.
+
+        Raises
+        ------
+        OSError
+            The file or the corpus is missing or unreadable.
+        ValueError
+            The file is not a checkpoint or is damaged; the corpus or one of the `settings` is not that of the
+            checkpoint: the message says what differs.
+        TypeError
+            There is not exactly one corpus, or no such setting.
+        """
+        listed = CallbackList(callbacks)
+        corpus = Corpus.open(corpus_iterable, corpus_file)
+        model: Model
+        model, run, fingerprint, every = checkpoints.read(cls, path)
+        model.settings.check_arguments(settings)
+        if workers is not None:
+            model.settings = replace(model.settings, workers=check_int("workers", workers, 1, MAX_WORKERS))
+        model.memory_budget = None if memory_budget is None else check_int("memory_budget", memory_budget, 0)
+        model.progress = progress
+        written = Checkpoint(checkpoint or path, checkpoint_every or every)
+        if checkpoint is None:
+            written.resumed(run)
+        encoded = model._encode(corpus)
+        checkpoints.check_corpus(fingerprint, encoded)
+        model._session(encoded, run, listed, written).train()
+        return model
 
     @property
     def alpha(self) -> float:
@@ -123,46 +211,9 @@ class TrainingMixin(ModelParts):
         """
         return 0.0 if self._run is None else self._run.position.loss_before + self._run.position.loss
 
-    def _train_on(self, corpus: EncodedCorpus, run: Run, callbacks: CallbackList) -> tuple[int, int]:
-        """Run what `run` says, and tell how many tokens were trained on, and words read."""
-        if corpus.n_tokens == 0:
-            raise ValueError("no word of the corpus is in the vocabulary: there is nothing to train on")
-        assert self._vocabulary is not None
-        counts, position = self._vocabulary.counts, run.position
-        plan = make_plan(self.settings, counts, self._in_vecs, self._out_vecs, corpus.n_tokens, self._memory)
-
-        def tokens_done() -> int:
-            return position.epochs_done * corpus.n_tokens + position.tokens_done
-
-        def at_pause(point: str) -> None:
-            if len(callbacks):
-                self.wv.fill_norms(force=True)
-            if point == EPOCH_BEGIN:
-                callbacks.tell("on_epoch_begin", self)
-                # An epoch that was begun counts: going on must not draw its random numbers again.
-                self.epochs_done = position.first_epoch + position.epochs_done + 1
-                return
-            callbacks.tell_due(self, tokens_done())
-            if point == EPOCH_END:
-                callbacks.tell("on_epoch_end", self)
-
-        watch = Watch(at_pause, callbacks.alarms, lambda: run.is_stopping, self.progress)
-        self._run, run.is_active, before = run, True, tokens_done()
-        try:
-            callbacks.tell("on_train_begin", self)
-            callbacks.start(before)
-            EpochRun(
-                plan,
-                self.settings,
-                corpus,
-                position,
-                lambda: (run.start_alpha, run.end_alpha),
-                self.history,
-                watch,
-            ).run()
-            callbacks.tell("on_train_end", self)
-        finally:
-            run.is_active = False
-            self.wv.fill_norms(force=True)
-        trained = tokens_done() - before
-        return trained, round(trained / corpus.n_tokens * corpus.n_raw_words)
+    def _session(
+        self, corpus: EncodedCorpus, run: Run, callbacks: CallbackList, checkpoint: Checkpoint | None
+    ) -> Session:
+        if checkpoint is not None and self._corpus is not None:
+            checkpoint.refuse_corpus(self._corpus[0])
+        return Session(self, corpus, run, callbacks, checkpoint)

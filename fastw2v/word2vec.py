@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fastw2v import word2vec_file
 from fastw2v.callbacks import CallbackList
+from fastw2v.checkpoint import Checkpoint
 from fastw2v.corpus import Corpus
 from fastw2v.epochs import Position
 from fastw2v.keyedvectors import KeyedVectors
@@ -128,6 +129,8 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin):
         half of the machine's memory.
     progress : bool, optional
         Show progress bars; default only on a terminal.
+    checkpoint, checkpoint_every : optional
+        Of the training that a corpus here starts; see `train` and `resume`.
 
     Attributes
     ----------
@@ -195,9 +198,12 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin):
         clip_norm: float | None = None,
         memory_budget: int | None = None,
         progress: bool | None = None,
+        checkpoint: Path | None = None,
+        checkpoint_every: int | str = "epoch",
     ) -> None:
         _refuse_unsupported(max_vocab_size, null_word, sorted_vocab)
         listed = CallbackList(callbacks)
+        written = None if checkpoint is None else Checkpoint(checkpoint, checkpoint_every)
         self.settings = Settings.from_arguments(locals())
         self.memory_budget = None if memory_budget is None else check_int("memory_budget", memory_budget, 0)
         self.progress = progress
@@ -209,9 +215,12 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin):
         self._vocabulary = self._corpus = self._run = None
         if sentences is not None or corpus_file is not None:
             encoded = self._build(Corpus.open(sentences, corpus_file), trim_rule)
-            self._train_on(encoded, Run(Position(0, self.epochs), self.alpha, self.min_alpha), listed)
-        elif len(listed):
-            raise ValueError("callbacks belong to a training: give them to train(), or a corpus with them")
+            run = Run(Position(0, self.epochs), self.alpha, self.min_alpha)
+            self._session(encoded, run, listed, written).train()
+        elif len(listed) or written is not None:
+            raise ValueError(
+                "callbacks and checkpoint belong to a training: give them to train(), or a corpus with them"
+            )
 
     vector_size: int = _setting("vector_size", "Dimensions of the vectors.")
     window: int = _setting("window", "Most words between a centre and a context word.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from numpy.typing import NDArray
@@ -25,8 +26,10 @@ Path = str | os.PathLike[str]
 Model = TypeVar("Model", bound="Word2Vec")
 
 
-def write(model: Word2Vec, path: Path) -> None:
-    """Write a model that has a vocabulary."""
+def write(
+    model: Word2Vec, path: Path, more: Mapping[str, str] | None = None, temporary: str | None = None
+) -> None:
+    """Write a model that has a vocabulary, with `more` metadata; for `temporary` see `fastw2v.atomic`."""
     assert model._vocabulary is not None
     dim = model.vector_size
     tensors: dict[str, NDArray[Any]] = {
@@ -48,12 +51,18 @@ def write(model: Word2Vec, path: Path) -> None:
         "fastw2v_version": __version__,
         "settings": json.dumps(model.settings.to_dict()),
         "state": json.dumps(state),
+        **(more or {}),
     }
-    model_file.write(path, tensors, metadata)
+    model_file.write(path, tensors, metadata, temporary)
 
 
 def read(cls: type[Model], path: Path) -> Model:
     """Read a model that `write` has written; ValueError if it is damaged or something else."""
+    return read_with_metadata(cls, path)[0]
+
+
+def read_with_metadata(cls: type[Model], path: Path) -> tuple[Model, dict[str, str]]:
+    """Read a model and all the metadata of its file."""
     tensors, metadata = model_file.read(path)
     if metadata["kind"] != "word2vec":
         raise ValueError(f"{path} holds vectors without a model: read it with KeyedVectors.load")
@@ -83,4 +92,4 @@ def read(cls: type[Model], path: Path) -> Model:
         model._adopt(Vocabulary(words, counts), in_vecs, out_vecs, memory)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: damaged or incomplete model file ({error})") from error
-    return model
+    return model, metadata
