@@ -58,6 +58,7 @@ class Plan:
         optimizer: str = "sgd",
         states: tuple[NDArray[Any], NDArray[Any]] | None = None,
         nce_log_z: NDArray[np.float64] | None = None,
+        frozen: NDArray[np.uint8] | None = None,
         **numbers: float,
     ) -> None: ...
     def train_epoch(

@@ -45,6 +45,7 @@ cdef extern from "w2v.h" nogil:
         w2v_real *out_states
         w2v_real *in_vecs
         w2v_real *out_vecs
+        const uint8_t *frozen
         const uint32_t *keep_prob
         const w2v_alias *noise
         const w2v_tree *tree
@@ -275,7 +276,7 @@ cdef class Plan:
     """Everything that an epoch needs to know, with the arrays kept alive; the fields are w2v_plan's (src_c/w2v.h).
 
     `states` are the two arrays of the optimizer, those of in_vecs and out_vecs; `nce_log_z` is a float64 array of one
-    number, where NCE's log Z is to be learnt.
+    number, where NCE's log Z is to be learnt; `frozen` is uint8 [V], 1 for the rows of in_vecs that are to stay.
     """
 
     cdef w2v_plan c
@@ -283,13 +284,13 @@ cdef class Plan:
     cdef object arrays
 
     def __init__(self, *, model, loss, in_vecs, out_vecs, keep_prob=None, noise=None, tree=None, optimizer="sgd",
-                 states=None, nce_log_z=None, **numbers):
+                 states=None, nce_log_z=None, frozen=None, **numbers):
         cdef const uint32_t[::1] keep_view
-        cdef const uint8_t[::1] noise_view, codes_view
+        cdef const uint8_t[::1] noise_view, codes_view, frozen_view
         cdef const int64_t[::1] offsets_view
         cdef const int32_t[::1] nodes_view
         cdef double[::1] log_z_view
-        self.arrays = [in_vecs, out_vecs, keep_prob, noise, tree, states, nce_log_z]
+        self.arrays = [in_vecs, out_vecs, keep_prob, noise, tree, states, nce_log_z, frozen]
         self.c.model = _MODELS[model]
         self.c.loss = _LOSSES[loss]
         self.c.in_vecs = rows_pointer(in_vecs, "in_vecs")
@@ -300,6 +301,11 @@ cdef class Plan:
         if keep_prob is not None:
             keep_view = keep_prob
             self.c.keep_prob = &keep_view[0]
+        if frozen is not None:
+            frozen_view = frozen
+            if frozen_view.shape[0] != self.c.n_words:
+                raise ValueError("frozen must say of each word whether it is")
+            self.c.frozen = &frozen_view[0]
         if noise is not None:
             noise_view = noise.view(np.uint8)
             self.c.noise = <const w2v_alias *> &noise_view[0]

@@ -16,6 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fastw2v import word2vec_file
 from fastw2v.corpus import Corpus, EncodedCorpus
 from fastw2v.epochs import Position
@@ -89,7 +91,10 @@ class Checkpoint:
         }
         # A name of its own for the unfinished file: the next writer removes what a killed one has left behind.
         name = hashlib.blake2b(os.fsencode(self.path.name), digest_size=8).hexdigest()
-        word2vec_file.write(model, self.path, {"training": json.dumps(note)}, f".fastw2v-{name}.tmp")
+        tensors = {} if run.frozen is None else {"frozen": run.frozen}
+        word2vec_file.write(
+            model, self.path, {"training": json.dumps(note)}, tensors, temporary=f".fastw2v-{name}.tmp"
+        )
         self._saved = _place(run)
 
 
@@ -117,7 +122,7 @@ def read(cls: type[Any], path: FilePath) -> tuple[Any, Run, dict[str, Any], str]
     ValueError
         It is not a checkpoint, or is damaged.
     """
-    model, metadata = word2vec_file.read_with_metadata(cls, path)
+    model, tensors, metadata = word2vec_file.read_all(cls, path)
     if "training" not in metadata:
         raise ValueError(
             f"{path}: a finished model, not a checkpoint: Word2Vec.load reads it, and train() trains it on"
@@ -128,6 +133,9 @@ def read(cls: type[Any], path: FilePath) -> tuple[Any, Run, dict[str, Any], str]
         fingerprint, every = dict(note["corpus"]), str(note["every"])
         Interval.parse("every", every)
         _check(run.position)
+        run.frozen = tensors.get("frozen")
+        if run.frozen is not None and (run.frozen.dtype != np.uint8 or run.frozen.shape != (len(model.wv),)):
+            raise ValueError("which words are frozen does not fit the vocabulary")
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: damaged checkpoint ({error})") from error
     return model, run, fingerprint, every

@@ -17,6 +17,7 @@ from fastw2v.corpus import Corpus, EncodedCorpus, encode
 from fastw2v.epochs import Position
 from fastw2v.keyedvectors import KeyedVectors
 from fastw2v.settings import Settings
+from fastw2v.start import InitVectors
 from fastw2v.trainer import Memory
 from fastw2v.vocabulary import Vocabulary
 
@@ -31,6 +32,8 @@ class Run:
     position: Position
     start_alpha: float
     end_alpha: float
+    frozen: NDArray[np.uint8] | None = None
+    """[V] 1 for the words whose vectors stay."""
     is_active: bool = field(default=False, init=False)
     is_stopping: bool = field(default=False, init=False)
 
@@ -52,6 +55,8 @@ class ModelParts:
     memory_budget: int | None
     progress: bool | None
     trim_rule: TrimRule | None
+    init_vectors: InitVectors | None
+    frozen: list[str] | None
     _vocabulary: Vocabulary | None
     _in_vecs: NDArray[np.float32]
     _out_vecs: NDArray[np.float32]

@@ -70,7 +70,7 @@ class Session:
             raise ValueError("no word of the corpus is in the vocabulary: there is nothing to train on")
         assert model._vocabulary is not None
         counts, vectors = model._vocabulary.counts, (model._in_vecs, model._out_vecs)
-        plan = make_plan(model.settings, counts, *vectors, corpus.n_tokens, model._memory)
+        plan = make_plan(model.settings, counts, *vectors, corpus.n_tokens, model._memory, run.frozen)
         alarms = [*self.callbacks.alarms, *([self.checkpoint.alarm] if self.checkpoint else ())]
         watch = Watch(self._at_pause, alarms, lambda: run.is_stopping, model.progress)
         epochs = EpochRun(

@@ -76,6 +76,17 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     return str(value)
 
 
+def check_words(name: str, words: Any) -> list[str]:
+    """`words` as a list, or TypeError naming the argument."""
+    try:
+        listed = None if isinstance(words, (str, bytes)) else list(words)
+    except TypeError:
+        listed = None
+    if listed is None or not all(isinstance(word, str) for word in listed):
+        raise TypeError(f"{name} must be a list of words, not {words!r}")
+    return listed
+
+
 def resolve_loss(loss: str | None, hs: int, negative: int) -> tuple[str, int]:
     """Translate gensim's `hs` and `negative` and our `loss` into (loss, number of noise words).
 

@@ -59,9 +59,10 @@ def start_memory(n_words: int, settings: Settings, *, core: Any = _train) -> Mem
     return Memory(states, np.zeros(1) if settings.nce_z is None else None)
 
 
-def start_vectors(n_words: int, vector_size: int, seed: int) -> NDArray[np.float32]:
-    """Random vectors, [V, D]: uniform in +-START_REACH / D."""
-    start = np.random.default_rng(seed % 2**64).random((n_words, vector_size), dtype=np.float32)
+def start_vectors(n_words: int, vector_size: int, seed: int, n_before: int = 0) -> NDArray[np.float32]:
+    """Random vectors, [V, D]: uniform in +-START_REACH / D; others for words that join a vocabulary of `n_before`."""
+    names = [seed % 2**64, n_before] if n_before else seed % 2**64
+    start = np.random.default_rng(names).random((n_words, vector_size), dtype=np.float32)
     start -= np.float32(0.5)
     start *= np.float32(2 * START_REACH / vector_size)
     return start
@@ -160,12 +161,13 @@ def make_plan(
     out_vecs: NDArray[np.float32],
     n_tokens: int,
     memory: Memory | None = None,
+    frozen: NDArray[np.uint8] | None = None,
     *,
     core: Any = _train,
 ) -> Any:
     """The C plan for training these matrices, with a fresh memory if there is none.
 
-    `core` is `_train`, or its double-precision twin in tests.
+    Rows of `in_vecs` where `frozen` is 1 stay as they are. `core` is `_train`, or its double-precision twin in tests.
     """
     memory = memory or start_memory(len(counts), settings, core=core)
     tables: dict[str, Any] = {}
@@ -192,6 +194,7 @@ def make_plan(
         batch_size=(settings.batch_size or min(BATCH_SIZE, len(counts))) if settings.batched else 0,
         states=memory.states,
         nce_log_z=memory.nce_log_z,
+        frozen=frozen,
         clip_norm=settings.clip_norm or 0.0,
         step_windows=STEP_WINDOWS,
         keep_prob=keep_thresholds(keep_probabilities(counts, settings.sample)),

@@ -11,6 +11,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fastw2v import checkpoint as checkpoints
 from fastw2v.callbacks import CallbackList
 from fastw2v.checkpoint import Checkpoint
@@ -18,7 +21,7 @@ from fastw2v.corpus import Corpus, EncodedCorpus
 from fastw2v.epochs import Position
 from fastw2v.model_parts import ModelParts, Run, Sentences
 from fastw2v.session import Session
-from fastw2v.settings import MAX_WORKERS, check_float, check_int
+from fastw2v.settings import MAX_WORKERS, check_float, check_int, check_words
 
 Path = str | os.PathLike[str]
 Model = TypeVar("Model", bound="TrainingMixin")
@@ -42,6 +45,7 @@ class TrainingMixin(ModelParts):
         compute_loss: bool | None = None,
         callbacks: Iterable[Any] = (),
         *,
+        frozen: Iterable[str] | NDArray[np.bool_] | None = None,
         checkpoint: Path | None = None,
         checkpoint_every: int | str = "epoch",
     ) -> tuple[int, int]:
@@ -60,6 +64,9 @@ class TrainingMixin(ModelParts):
             Objects with some of the methods of `fastw2v.callbacks.Callback`, which are those of gensim's
             `CallbackAny2Vec` and one more. They are called while nothing is being trained, so they may look at the
             model, save it, change `alpha` or `min_alpha`, and call `stop_training`.
+        frozen : iterable of str or bool array [V], optional
+            Words whose vectors stay as they are, to the bit; unknown ones are left out. Their output vectors, which say
+            where they are likely, go on learning. Default: those of the class; an empty list for none.
         checkpoint : path, optional
             A file that is replaced, at once or not at all, by all that is needed to go on with this training, when it
             begins, every `checkpoint_every`, and when it ends. See `resume`. Writing it changes no result of one
@@ -99,7 +106,7 @@ class TrainingMixin(ModelParts):
         )
         end = self.min_alpha if end_alpha is None else check_float("end_alpha", end_alpha, 0.0)
         corpus = self._encoded(corpus_iterable, corpus_file)
-        run = Run(Position(self.epochs_done, n_epochs), start, end)
+        run = Run(Position(self.epochs_done, n_epochs), start, end, self._frozen_rows(frozen))
         return self._session(corpus, run, listed, written).train()
 
     @classmethod
@@ -210,6 +217,21 @@ class TrainingMixin(ModelParts):
         training it is 0.
         """
         return 0.0 if self._run is None else self._run.position.loss_before + self._run.position.loss
+
+    def _frozen_rows(self, frozen: Iterable[str] | NDArray[np.bool_] | None) -> NDArray[np.uint8] | None:
+        """What a plan wants to know of `frozen`, or of the model's own where that is None."""
+        assert self._vocabulary is not None
+        if isinstance(frozen, np.ndarray) and frozen.dtype == bool:
+            if frozen.shape != (len(self._vocabulary),):
+                raise ValueError(
+                    f"frozen: a mask needs {len(self._vocabulary)} values, one for each word, not {frozen.shape}"
+                )
+            mask = frozen.astype(np.uint8)
+        else:
+            mask = np.zeros(len(self._vocabulary), np.uint8)
+            words = (self.frozen or []) if frozen is None else check_words("frozen", frozen)
+            mask[[id for word in words if (id := self._vocabulary.id_of.get(word)) is not None]] = 1
+        return mask if mask.any() else None
 
     def _session(
         self, corpus: EncodedCorpus, run: Run, callbacks: CallbackList, checkpoint: Checkpoint | None

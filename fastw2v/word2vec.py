@@ -29,7 +29,9 @@ from fastw2v.settings import (
     Settings,
     check_int,
     check_which,
+    check_words,
 )
+from fastw2v.start import InitVectors
 from fastw2v.training import TrainingMixin
 from fastw2v.vocabulary_building import VocabularyMixin
 
@@ -129,6 +131,11 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin):
         half of the machine's memory.
     progress : bool, optional
         Show progress bars; default only on a terminal.
+    init_vectors : KeyedVectors or path, optional
+        Vectors that words start from, in memory or in a file (.safetensors; .bin, or else text, in word2vec's format).
+        Words that are not among them start at random, as usual; what has no place in the vocabulary is left out.
+    frozen : iterable of str, optional
+        Words whose vectors stay as they are, to the bit, in every training that is not told otherwise; see `train`.
     checkpoint, checkpoint_every : optional
         Of the training that a corpus here starts; see `train` and `resume`.
 
@@ -198,6 +205,8 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin):
         clip_norm: float | None = None,
         memory_budget: int | None = None,
         progress: bool | None = None,
+        init_vectors: InitVectors | None = None,
+        frozen: Iterable[str] | None = None,
         checkpoint: Path | None = None,
         checkpoint_every: int | str = "epoch",
     ) -> None:
@@ -208,6 +217,8 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin):
         self.memory_budget = None if memory_budget is None else check_int("memory_budget", memory_budget, 0)
         self.progress = progress
         self.trim_rule = trim_rule
+        self.init_vectors = init_vectors
+        self.frozen = None if frozen is None else check_words("frozen", frozen)
         self.history: list[dict[str, float]] = []
         self.epochs_done = 0
         self.corpus_count = self.corpus_total_words = 0
@@ -215,7 +226,7 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin):
         self._vocabulary = self._corpus = self._run = None
         if sentences is not None or corpus_file is not None:
             encoded = self._build(Corpus.open(sentences, corpus_file), trim_rule)
-            run = Run(Position(0, self.epochs), self.alpha, self.min_alpha)
+            run = Run(Position(0, self.epochs), self.alpha, self.min_alpha, self._frozen_rows(None))
             self._session(encoded, run, listed, written).train()
         elif len(listed) or written is not None:
             raise ValueError(

@@ -158,6 +158,7 @@ typedef struct {
     int64_t stride;           /* numbers from one row to the next, a multiple of W2V_ROW_ALIGN */
     w2v_real *in_vecs;        /* INOUT [V, stride], 64-byte aligned */
     w2v_real *out_vecs;       /* INOUT [V, stride], or [V-1, stride] node vectors for hierarchical softmax */
+    const uint8_t *frozen;    /* [V] 1: this row of in_vecs stays as it is; NULL: none does */
     const uint32_t *keep_prob; /* [V] a token is kept when a 32-bit draw is <= this; NULL keeps all */
     const w2v_alias *noise;   /* [V], but for the losses that draw no noise words */
     const w2v_tree *tree;     /* hierarchical softmax only */

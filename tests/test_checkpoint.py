@@ -173,7 +173,7 @@ def test_a_stopped_training_can_be_gone_on_with(tmp_path):
 def test_checkpoints_come_as_often_as_was_asked_for(tmp_path, monkeypatch):
     written = []
     monkeypatch.setattr(
-        "fastw2v.checkpoint.word2vec_file.write", lambda model, *_: written.append(model._run)
+        "fastw2v.checkpoint.word2vec_file.write", lambda model, *_, **__: written.append(model._run)
     )
     for every, expected in (("epoch", 3), (3000, 5), ("1h", 2), (1, 13)):
         written.clear()

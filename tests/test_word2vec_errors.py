@@ -161,7 +161,7 @@ def test_a_file_with_a_nul_byte_leaves_the_model_as_it_was(tmp_path, model):
 @pytest.mark.parametrize(
     "what",
     [
-        "vocabulary_building.start_matrices",
+        "start.start_matrices",
         "trainer._train.aligned_zeros",
         "model_parts.KeyedVectors.from_arrays",
     ],
@@ -216,11 +216,6 @@ def test_bad_values_for_train_are_refused_by_name(model, arguments, kind):
     with pytest.raises(kind, match=next(iter(arguments))):
         model.train(SENTENCES, **arguments)
     assert np.array_equal(model.wv.vectors, before)
-
-
-def test_what_is_not_supported_yet_says_so(model):
-    with pytest.raises(NotImplementedError, match=r"update=True"):
-        model.build_vocab(SENTENCES, update=True)
 
 
 def test_an_unknown_word_is_named(model):
