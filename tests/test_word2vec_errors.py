@@ -166,14 +166,16 @@ def test_a_file_with_a_nul_byte_leaves_the_model_as_it_was(tmp_path, model):
         "model_parts.KeyedVectors.from_arrays",
     ],
 )
-def test_when_memory_is_short_the_model_is_as_it_was(monkeypatch, model, what):
+@pytest.mark.parametrize("update", [False, True])
+def test_when_memory_is_short_the_model_is_as_it_was(monkeypatch, model, what, update):
     def fail(*_):
         raise MemoryError
 
     with monkeypatch.context() as patch:
         patch.setattr(f"fastw2v.{what}", fail)
         with pytest.raises(MemoryError):
-            model.build_vocab([[f"word{id}" for id in range(1000)]])  # ids that the matrices have no rows for
+            # Ids that the matrices have no rows for.
+            model.build_vocab([[f"word{id}" for id in range(1000)]], update=update)
     assert model.wv.index_to_key == ["hello", "say", "goodbye", "i", "you"]
     assert model.corpus_count == 40
     assert model.train(epochs=1) == (80, 80)
