@@ -46,7 +46,7 @@ class Position:
     loss: float = 0.0
     seconds: float = 0.0
     loss_before: float = 0.0
-    """Sum over the predictions of all epochs that are done."""
+    """Sum over the predictions of all epochs that are done (a callback may have set it to something else)."""
 
     @property
     def is_over(self) -> bool:

@@ -177,11 +177,19 @@ class PredictionMixin(ModelParts):
         best = np.lexsort((np.arange(len(logs)), -logs))[:topn]
         return [(self.wv.index_to_key[id], float(np.exp(logs[id]))) for id in best]
 
-    def score(self, sentences: Iterable[Sequence[str]]) -> NDArray[np.float64]:
+    def score(
+        self,
+        sentences: Iterable[Sequence[str]],
+        total_sentences: int = int(1e6),
+        chunksize: int = 100,
+        queue_factor: int = 2,
+        report_delay: float = 1,
+    ) -> NDArray[np.float64]:
         """The log-probability (natural logarithm) of each sentence under the model, [n].
 
         The sum of log p over all pairs within the window for skip-gram, over all centres for CBOW, normalised over the
-        whole vocabulary. Words outside it are left out. DIFFERS: gensim knows it for hierarchical softmax only.
+        whole vocabulary. Words outside it are left out. DIFFERS: gensim knows it for hierarchical softmax only. All
+        sentences are scored; arguments other than `sentences` are for gensim's sake.
         """
         self._trained_vocabulary()
         layer, scores = OutputLayer(self), []

@@ -216,7 +216,22 @@ class TrainingMixin(ModelParts):
         ``compute_loss=True``. The mean of each epoch is in `history`. In a callback it is up to date; before
         training it is 0.
         """
+        return self.running_training_loss
+
+    @property
+    def running_training_loss(self) -> float:
+        """As `get_latest_training_loss`; a callback may set it, to 0 after each epoch, say."""
         return 0.0 if self._run is None else self._run.position.loss_before + self._run.position.loss
+
+    @running_training_loss.setter
+    def running_training_loss(self, value: float) -> None:
+        if self._run is not None:
+            self._run.position.loss_before = float(value) - self._run.position.loss
+
+    @property
+    def total_train_time(self) -> float:
+        """Seconds that the epochs in `history` took."""
+        return sum(entry["seconds"] for entry in self.history)
 
     def _frozen_rows(self, frozen: Iterable[str] | NDArray[np.bool_] | None) -> NDArray[np.uint8] | None:
         """What a plan wants to know of `frozen`, or of the model's own where that is None."""

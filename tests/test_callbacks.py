@@ -271,6 +271,24 @@ def test_the_latest_loss_is_the_running_sum_over_the_predictions():
     assert model.get_latest_training_loss() == pytest.approx(last["loss"] * last["predictions"])
 
 
+def test_gensims_idiom_of_resetting_the_loss_works():
+    class PerEpoch(Callback):
+        def __init__(self):
+            self.losses = []
+
+        def on_epoch_end(self, model):
+            self.losses.append(model.get_latest_training_loss())
+            model.running_training_loss = 0.0
+
+    per_epoch, model = PerEpoch(), untrained()
+    model.train(epochs=3, callbacks=[per_epoch])
+    assert per_epoch.losses == pytest.approx(
+        [entry["loss"] * entry["predictions"] for entry in model.history], rel=1e-12
+    )
+    assert model.running_training_loss == 0
+    assert model.total_train_time == sum(entry["seconds"] for entry in model.history)
+
+
 # ---- early stopping ----
 
 

@@ -32,7 +32,19 @@ def test_the_constructor_has_gensims_arguments_in_its_order_with_its_defaults():
     assert all(ours[name].kind is inspect.Parameter.KEYWORD_ONLY for name in ours if name not in theirs)
 
 
-@pytest.mark.parametrize("method", ["build_vocab", "train"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "build_vocab",
+        "build_vocab_from_freq",
+        "estimate_memory",
+        "get_latest_training_loss",
+        "predict_output_word",
+        "reset_from",
+        "score",
+        "train",
+    ],
+)
 def test_methods_have_gensims_arguments_in_its_order(method):
     gensim = pytest.importorskip("gensim")
     theirs = [
