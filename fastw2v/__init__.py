@@ -9,6 +9,7 @@ import os as _os
 
 from fastw2v import _train
 from fastw2v._version import __version__
+from fastw2v.callbacks import Callback, EarlyStopping
 from fastw2v.config import show_config
 from fastw2v.cooccurrence import Cooccurrence
 from fastw2v.errors import DivergedError, EmptyVocabularyError, MissingExtraError
@@ -21,8 +22,10 @@ from fastw2v.word2vec import Word2Vec
 __all__ = [
     "PPMI",
     "SVD",
+    "Callback",
     "Cooccurrence",
     "DivergedError",
+    "EarlyStopping",
     "EmptyVocabularyError",
     "KeyedVectors",
     "MissingExtraError",

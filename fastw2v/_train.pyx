@@ -41,6 +41,7 @@ cdef extern from "w2v.h" nogil:
         w2v_real *out_states
         w2v_real *in_vecs
         w2v_real *out_vecs
+        const uint8_t *frozen
         const uint32_t *keep_prob
         const w2v_alias *noise
         const w2v_tree *tree
@@ -51,9 +52,9 @@ cdef extern from "w2v.h" nogil:
         int32_t n_threads
         int64_t n_hot_in, n_hot_out
     ctypedef struct w2v_progress:
-        int64_t tokens_done, n_predictions
+        int64_t tokens_done, n_predictions, next_shard, pause_tokens
         double loss
-        int32_t stop
+        int32_t pause, stop
     int W2V_ROW_ALIGN
     int64_t w2v_state_stride(w2v_optimizer optimizer, int64_t stride)
     int w2v_isa_select(const char *name)
@@ -200,9 +201,23 @@ def tree_build(counts):
 # ---- training ----
 
 cdef class Progress:
-    """What a running epoch has done so far. Another thread may read it and call `stop` at any time."""
+    """How far an epoch is. Another thread may read it and call `pause` and `stop` at any time.
+
+    The four numbers that the constructor takes are all that going on with an epoch needs, besides the plan's arrays.
+    """
 
     cdef w2v_progress c
+
+    def __init__(self, *, int64_t next_shard=0, int64_t tokens_done=0, int64_t n_predictions=0, double loss=0):
+        self.c.next_shard = next_shard
+        self.c.tokens_done = tokens_done
+        self.c.n_predictions = n_predictions
+        self.c.loss = loss
+
+    @property
+    def next_shard(self):
+        """The first shard that has not been begun; at least `shard_count` when the epoch is over."""
+        return self.c.next_shard
 
     @property
     def tokens_done(self):
@@ -219,8 +234,16 @@ cdef class Progress:
         """Sum of the losses (natural logarithm)."""
         return self.c.loss
 
+    def pause(self):
+        """Ask the epoch to pause as soon as the shards that were begun are finished: `train_epoch` then returns."""
+        self.c.pause = 1
+
+    def pause_at(self, int64_t tokens):
+        """Pause by itself as soon as so many tokens of the epoch are done; 0: do not."""
+        self.c.pause_tokens = tokens
+
     def stop(self):
-        """Ask the epoch to end; it does within milliseconds."""
+        """Ask the epoch to end; it does within milliseconds, and cannot be gone on with."""
         self.c.stop = 1
 
 
@@ -242,7 +265,7 @@ cdef class Plan:
     """Everything that an epoch needs to know, with the arrays kept alive; the fields are w2v_plan's (src_c/w2v.h).
 
     `states` are the two arrays of the optimizer, those of in_vecs and out_vecs; `nce_log_z` is a float64 array of one
-    number, where NCE's log Z is to be learnt.
+    number, where NCE's log Z is to be learnt; `frozen` is uint8 [V], 1 for the rows of in_vecs that are to stay.
     """
 
     cdef w2v_plan c
@@ -250,13 +273,13 @@ cdef class Plan:
     cdef object arrays
 
     def __init__(self, *, model, loss, in_vecs, out_vecs, keep_prob=None, noise=None, tree=None, optimizer="sgd",
-                 states=None, nce_log_z=None, **numbers):
+                 states=None, nce_log_z=None, frozen=None, **numbers):
         cdef const uint32_t[::1] keep_view
-        cdef const uint8_t[::1] noise_view, codes_view
+        cdef const uint8_t[::1] noise_view, codes_view, frozen_view
         cdef const int64_t[::1] offsets_view
         cdef const int32_t[::1] nodes_view
         cdef double[::1] log_z_view
-        self.arrays = [in_vecs, out_vecs, keep_prob, noise, tree, states, nce_log_z]
+        self.arrays = [in_vecs, out_vecs, keep_prob, noise, tree, states, nce_log_z, frozen]
         self.c.model = _MODELS[model]
         self.c.loss = _LOSSES[loss]
         self.c.in_vecs = rows_pointer(in_vecs, "in_vecs")
@@ -267,6 +290,11 @@ cdef class Plan:
         if keep_prob is not None:
             keep_view = keep_prob
             self.c.keep_prob = &keep_view[0]
+        if frozen is not None:
+            frozen_view = frozen
+            if frozen_view.shape[0] != self.c.n_words:
+                raise ValueError("frozen must say of each word whether it is")
+            self.c.frozen = &frozen_view[0]
         if noise is not None:
             noise_view = noise.view(np.uint8)
             self.c.noise = <const w2v_alias *> &noise_view[0]
@@ -321,7 +349,10 @@ cdef class Plan:
 
     def train_epoch(self, const int32_t[::1] ids, Progress progress, *, uint64_t epoch=0, double lr_start,
                     double lr_end):
-        """Train one epoch without the GIL. Raises Stopped, Diverged or MemoryError; what was learnt stays."""
+        """Train an epoch, or the rest of one, without the GIL, up to its end or a pause.
+
+        Raises Stopped, Diverged or MemoryError; what was learnt stays.
+        """
         cdef w2v_status status
         self.c.epoch = epoch
         self.c.lr_start = lr_start

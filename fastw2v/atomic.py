@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def atomic_write(path: str | os.PathLike[str], temporary: str | None = None) -> Iterator[BinaryIO]:
     """Open a binary file that takes the place of `path` when the ``with`` block ends without an exception.
 
     The bytes are on the disk (fsync) before the name changes. A symbolic link stays a link: the file behind
@@ -32,6 +32,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     ----------
     path : str or os.PathLike
         The file to create or replace. Its folder must exist.
+    temporary : str, optional
+        What to call the temporary file, of which there then can be only one: where the process may be killed, the next
+        writer removes what was left behind. Default: a new name each time.
 
     Yields
     ------
@@ -52,18 +55,20 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             with target.open("wb") as file:
                 yield file
             return
-        temporary = target.with_name(f".fastw2v-{secrets.token_hex(8)}.tmp")
+        unfinished = target.with_name(temporary or f".fastw2v-{secrets.token_hex(8)}.tmp")
+        if temporary is not None:
+            unfinished.unlink(missing_ok=True)
         try:
-            with temporary.open("xb") as file:
+            with unfinished.open("xb") as file:
                 if old_stat is not None:
-                    temporary.chmod(stat.S_IMODE(old_stat.st_mode))
+                    unfinished.chmod(stat.S_IMODE(old_stat.st_mode))
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(target)
+            unfinished.replace(target)
         except BaseException:
             with contextlib.suppress(OSError):
-                temporary.unlink()
+                unfinished.unlink()
             raise
         _sync_folder(target.parent)
     except OSError as error:

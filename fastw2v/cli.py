@@ -30,6 +30,7 @@ from fastw2v.cli_options import (
     count_settings_from,
     in_options,
     make_parser,
+    resume_settings_from,
     settings_from,
     svd_settings_from,
 )
@@ -124,19 +125,28 @@ def _let_any_word_be_printed() -> None:
 
 def _train(arguments: argparse.Namespace) -> None:
     output_format = _format_of(arguments.output)
-    model = _untrained_model(settings_from(arguments))
-    try:
-        check_which(arguments.vectors, model.loss)
-    except ValueError as error:
-        raise UsageError(str(error).replace("which=", "--vectors ")) from None
+    checkpoint = arguments.checkpoint or arguments.resume
+    if arguments.checkpoint_every and not checkpoint:
+        raise UsageError("--checkpoint-every: there is no --checkpoint")
+    model = None if arguments.resume else _untrained_model(settings_from(arguments))
+    if model is not None:
+        _check_vectors(arguments.vectors, model)
     corpus = _corpus_of(arguments.corpus)
-    _check_output(arguments.output, [file.path for file in find_text_files(corpus)])
-    seconds = {}
+    sources = [file.path for file in find_text_files(corpus)]
+    _check_output(arguments.output, sources)
+    if checkpoint:
+        _check_output(checkpoint, sources)
+        if Path(checkpoint).resolve() == Path(arguments.output).resolve():
+            raise UsageError(f"{checkpoint}: is the output as well; name another file for checkpoints")
+    seconds = {"vocabulary": 0.0}
     began = time.perf_counter()
-    model.build_vocab(corpus_file=corpus)
-    seconds["vocabulary"] = time.perf_counter() - began
-    began = time.perf_counter()
-    model.train()
+    if model is None:
+        model = _resume(arguments, corpus)
+    else:
+        model.build_vocab(corpus_file=corpus)
+        seconds["vocabulary"] = time.perf_counter() - began
+        began = time.perf_counter()
+        model.train(checkpoint=checkpoint, checkpoint_every=arguments.checkpoint_every or "epoch")
     seconds["training"] = time.perf_counter() - began
     began = time.perf_counter()
     _save(model, arguments.output, arguments.vectors)
@@ -159,11 +169,27 @@ def _train(arguments: argparse.Namespace) -> None:
         print(
             f"{model.corpus_total_words:,} words read, {len(model.wv):,} in the vocabulary"
             f" ({seconds['vocabulary']:.1f} s)\n"
-            f"{model.epochs} epochs of {arguments.model} with {arguments.loss} on {model.workers} thread(s):"
+            f"{model.epochs} epochs of {model.settings.model} with {model.loss} on {model.workers} thread(s):"
             f" {mean_speed / 1e6:.2f} M words/s, loss {model.history[-1]['loss']:.4f}"
             f" ({seconds['training']:.1f} s)\n"
             f"saved {arguments.output} ({output_format}, {n_bytes / 1e6:.1f} MB)"
         )
+
+
+def _resume(arguments: argparse.Namespace, corpus: Sequence[str]) -> Word2Vec:
+    try:
+        model = Word2Vec.resume(arguments.resume, corpus_file=corpus, **resume_settings_from(arguments))
+    except ValueError as error:
+        raise ValueError(in_options(str(error))) from error
+    _check_vectors(arguments.vectors, model)  # the checkpoint holds what was trained, whatever this says
+    return model
+
+
+def _check_vectors(which: str, model: Word2Vec) -> None:
+    try:
+        check_which(which, model.loss)
+    except ValueError as error:
+        raise UsageError(str(error).replace("which=", "--vectors ")) from None
 
 
 # --- counts ---

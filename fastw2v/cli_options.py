@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
 from fastw2v._version import __version__
+from fastw2v.intervals import Interval
 from fastw2v.losses import LOSSES
 
 # Better than `Word2Vec`'s on 17 M words of Wikipedia for ("sg", "ns"); the others are reasoned, not swept. What is not
@@ -46,6 +47,14 @@ def _byte_count(text: str) -> int:
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 500M or 2G")
     return int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
+
+
+def _interval(text: str) -> str:
+    try:
+        Interval.parse("it", text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def _number_or_word(text: str) -> float | str:
@@ -89,18 +98,33 @@ _DEMO_OPTIONS = ("--size", "--window", "--negative", "--epochs", "--alpha", "--s
 def settings_from(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return arguments for `Word2Vec`: the best for this model and loss, and on top what the user said."""
     given = vars(arguments)
-    chosen = arguments.model, arguments.loss
+    chosen = arguments.model or "sg", arguments.loss or "ns"
     settings = dict(BEST_SETTINGS.get(chosen, _COMMON))
     if arguments.command == "demo":
         settings |= _DEMO_SETTINGS.get(chosen, {})
     if given.get("optimizer") not in (None, "sgd"):
         settings.pop("alpha", None)  # it was found for plain descent; optimizers have their own
     settings |= {name: given[name] for _, name, _, _ in _OPTIONS if given.get(name) is not None}
-    settings |= {"sg": int(arguments.model == "sg"), "loss": arguments.loss}
+    settings |= {"sg": int(chosen[0] == "sg"), "loss": chosen[1]}
     if given.get("no_share_noise"):
         settings["share_noise"] = False
     settings["progress"] = False if arguments.quiet else None
     return settings
+
+
+def resume_settings_from(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return arguments for `Word2Vec.resume`: what the user said, no more."""
+    given = vars(arguments)
+    settings = {name: given[name] for _, name, _, _ in _OPTIONS if given[name] is not None}
+    if arguments.model is not None:
+        settings["sg"] = int(arguments.model == "sg")
+    if arguments.loss is not None:
+        settings["loss"] = arguments.loss
+    if arguments.no_share_noise:
+        settings["share_noise"] = False
+    for name in ("checkpoint", "checkpoint_every"):
+        settings[name] = given[name]
+    return settings | {"progress": False if arguments.quiet else None}
 
 
 def in_options(message: str) -> str:
@@ -141,6 +165,22 @@ def make_parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--no-share-noise", action="store_true", help="draw noise words for each pair: slower")
     train.add_argument("--json", action="store_true", help="report in one line of JSON")
+    train.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="keep in this file all that is needed to go on if training is killed",
+    )
+    train.add_argument(
+        "--checkpoint-every",
+        type=_interval,
+        metavar="HOW-OFTEN",
+        help="10min, 30s, 2h, a number of words such as 500000, or epoch (default)",
+    )
+    train.add_argument(
+        "--resume",
+        metavar="FILE",
+        help="go on from this checkpoint, on the same corpus; settings need not be repeated",
+    )
 
     _add_count_parsers(commands)
 
@@ -186,16 +226,17 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _add_model_options(parser: argparse.ArgumentParser, options: Collection[str]) -> None:
-    parser.add_argument("--model", choices=("sg", "cbow"), default="sg", help="skip-gram (default) or CBOW")
+    # The default None tells what the user left out from what they said; see `settings_from`.
+    parser.add_argument("--model", choices=("sg", "cbow"), help="skip-gram (sg, default) or CBOW")
     parser.add_argument(
         "--loss",
         choices=tuple(LOSSES),
-        default="ns",
-        help="output layer: " + ", ".join(f"{name} {layer.title}" for name, layer in LOSSES.items()),
+        help="output layer: "
+        + ", ".join(f"{name} {layer.title}" for name, layer in LOSSES.items())
+        + " (default ns)",
     )
     for option, name, kind, text in _OPTIONS:
         if option in options:
-            # The default None tells what the user left out from what they said; see `settings_from`.
             metavar = option.removeprefix("--").rpartition("-")[2].upper()
             parser.add_argument(option, dest=name, type=kind, metavar=metavar, help=text + _defaults_of(name))
 

@@ -10,9 +10,11 @@ line call it. Invariant: the result depends on the text and the rules alone, not
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Sized
 from dataclasses import dataclass
+from functools import cached_property
 from operator import index
 
 import numpy as np
@@ -23,7 +25,15 @@ from .block_reader import BLOCK_BYTES, ReadTotals, read_blocks
 from .id_store import IdStore
 from .progress import Progress
 from .text_files import CorpusPaths, TextFile, find_text_files
-from .vocabulary import TrimRule, Vocabulary, VocabularyRules, choose_words, renumbering, vocabulary_of
+from .vocabulary import (
+    TrimRule,
+    Vocabulary,
+    VocabularyRules,
+    add_vocabulary,
+    choose_words,
+    renumbering,
+    vocabulary_of,
+)
 
 __all__ = ["LINE_END", "Corpus", "EncodedCorpus", "build_vocabulary", "encode"]
 
@@ -52,6 +62,17 @@ class EncodedCorpus:
     n_tokens: int
     n_lines: int
     n_raw_words: int
+
+    @cached_property
+    def fingerprint(self) -> dict[str, int | str]:
+        """What tells it from other corpora: its counts, and a digest of the ids, which takes a second for 10^9."""
+        digest = hashlib.blake2b(self.ids.astype("<i4", copy=False).data, digest_size=16).hexdigest()
+        return {
+            "lines": self.n_lines,
+            "words": self.n_raw_words,
+            "words_of_the_vocabulary": self.n_tokens,
+            "digest": digest,
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +201,7 @@ def build_vocabulary(
     max_final_vocab: int | None = None,
     trim_rule: TrimRule | None = None,
     raw_counts: bool = False,
+    old: Vocabulary | None = None,
     n_threads: int = 1,
     memory_budget: int | None = None,
     progress: bool | None = None,
@@ -194,6 +216,8 @@ def build_vocabulary(
         Which words are kept: see `fastw2v.vocabulary.VocabularyRules`.
     raw_counts : bool
         Whether the vocabulary also keeps the counts of all other words.
+    old : Vocabulary, optional
+        One that is to grow: its words stay, and its counts are added to those of the corpus before words are chosen.
     n_threads : int
         How many threads count. The result is the same for any number.
     memory_budget : int, optional
@@ -221,11 +245,15 @@ def build_vocabulary(
         Ctrl-C. No temporary file is left behind in any of these cases.
     """
     rules = VocabularyRules(min_count, max_final_vocab, trim_rule)
-    return count_and_encode(corpus, rules, ReadOptions(n_threads, memory_budget, progress), raw_counts)
+    return count_and_encode(corpus, rules, ReadOptions(n_threads, memory_budget, progress), raw_counts, old)
 
 
 def count_and_encode(
-    corpus: Corpus, rules: VocabularyRules, options: ReadOptions, raw_counts: bool = False
+    corpus: Corpus,
+    rules: VocabularyRules,
+    options: ReadOptions,
+    raw_counts: bool = False,
+    old: Vocabulary | None = None,
 ) -> tuple[Vocabulary, EncodedCorpus]:
     """`build_vocabulary` with all options, those for tests too."""
     counters = [WordCounter() for _ in range(options.n_threads)]
@@ -237,13 +265,16 @@ def count_and_encode(
             *(counter.merge(other) for other in counters[1:]),
         ]
         del counters
-        chosen = choose_words(counter, rules)
-        vocabulary = vocabulary_of(counter, chosen, raw_counts)
+        old_ids = None if old is None else add_vocabulary(counter, old)
+        chosen = choose_words(counter, rules, old_ids)
+        keeps_raw = raw_counts or (old is not None and old.raw_counts is not None)
+        vocabulary = vocabulary_of(counter, chosen, keeps_raw)
         new_ids = renumbering(len(counter), chosen)
         del counter
         numberings = [np.concatenate((new_ids[:1], new_ids[1:][ids])) for ids in merged_ids]
         ids = store.finish(numberings, options.n_threads)
-    return vocabulary, EncodedCorpus(ids, int(vocabulary.counts.sum()), totals.n_lines, totals.n_words)
+    n_tokens = int(vocabulary.counts.sum()) if old is None else _count_tokens(ids)
+    return vocabulary, EncodedCorpus(ids, n_tokens, totals.n_lines, totals.n_words)
 
 
 def encode(
@@ -286,8 +317,11 @@ def encode_known(corpus: Corpus, vocabulary: Vocabulary, options: ReadOptions) -
     with IdStore(options.budget) as store:
         totals = _read(corpus, [counter] * options.n_threads, False, store, options)
         ids = store.finish(None, options.n_threads)
-    n_tokens = len(ids) - int(np.count_nonzero(ids == LINE_END))
-    return EncodedCorpus(ids, n_tokens, totals.n_lines, totals.n_words)
+    return EncodedCorpus(ids, _count_tokens(ids), totals.n_lines, totals.n_words)
+
+
+def _count_tokens(ids: npt.NDArray[np.int32]) -> int:
+    return len(ids) - int(np.count_nonzero(ids == LINE_END))
 
 
 def _read(

@@ -36,7 +36,10 @@ _DATA_ALIGNMENT = 64
 
 
 def write(
-    path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]
+    path: str | os.PathLike[str],
+    tensors: Mapping[str, np.ndarray],
+    metadata: Mapping[str, str],
+    temporary: str | None = None,
 ) -> None:
     """Write named arrays and a dictionary of strings to `path`, atomically.
 
@@ -49,6 +52,8 @@ def write(
     metadata : mapping of str to str
         Anything else. ``kind`` says what the file is, one of `KINDS`; ``format`` and
         ``format_version`` are filled in here.
+    temporary : str, optional
+        See `fastw2v.atomic.atomic_write`.
 
     Raises
     ------
@@ -81,7 +86,7 @@ def write(
         offset += array.nbytes
     head = json.dumps(header).encode("ascii")
     head += b" " * (-(len(head) + 8) % _DATA_ALIGNMENT)
-    with atomic_write(path) as file:
+    with atomic_write(path, temporary) as file:
         file.write(len(head).to_bytes(8, "little") + head)
         for _, array in arrays:
             _write_array(file, array)

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from fastw2v import _train
 from fastw2v.corpus import Corpus, encode
-from fastw2v.settings import Settings, check_int
+from fastw2v.model_parts import ModelParts
+from fastw2v.settings import check_int
 from fastw2v.trainer import score_offsets
 
 if TYPE_CHECKING:
-    from fastw2v.keyedvectors import KeyedVectors
     from fastw2v.vocabulary import Vocabulary
 
 BLOCK_NUMBERS = 1 << 22  # scores that are held at once
@@ -141,15 +141,8 @@ def lines_of(ids: NDArray[np.int32]) -> Iterator[NDArray[np.int32]]:
         start = end + 1
 
 
-class PredictionMixin:
+class PredictionMixin(ModelParts):
     """What a model with an output layer can say about words in their context; `Word2Vec` is made with it."""
-
-    settings: Settings
-    wv: KeyedVectors
-    memory_budget: int | None
-    _vocabulary: Vocabulary | None
-    _in_vecs: NDArray[np.float32]
-    _out_vecs: NDArray[np.float32]
 
     def predict_output_word(
         self, context_words_list: Sequence[str | int], topn: int = 10
@@ -184,11 +177,19 @@ class PredictionMixin:
         best = np.lexsort((np.arange(len(logs)), -logs))[:topn]
         return [(self.wv.index_to_key[id], float(np.exp(logs[id]))) for id in best]
 
-    def score(self, sentences: Iterable[Sequence[str]]) -> NDArray[np.float64]:
+    def score(
+        self,
+        sentences: Iterable[Sequence[str]],
+        total_sentences: int = int(1e6),
+        chunksize: int = 100,
+        queue_factor: int = 2,
+        report_delay: float = 1,
+    ) -> NDArray[np.float64]:
         """The log-probability (natural logarithm) of each sentence under the model, [n].
 
         The sum of log p over all pairs within the window for skip-gram, over all centres for CBOW, normalised over the
-        whole vocabulary. Words outside it are left out. DIFFERS: gensim knows it for hierarchical softmax only.
+        whole vocabulary. Words outside it are left out. DIFFERS: gensim knows it for hierarchical softmax only. All
+        sentences are scored; arguments other than `sentences` are for gensim's sake.
         """
         self._trained_vocabulary()
         layer, scores = OutputLayer(self), []

@@ -76,6 +76,17 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     return str(value)
 
 
+def check_words(name: str, words: Any) -> list[str]:
+    """`words` as a list, or TypeError naming the argument."""
+    try:
+        listed = None if isinstance(words, (str, bytes)) else list(words)
+    except TypeError:
+        listed = None
+    if listed is None or not all(isinstance(word, str) for word in listed):
+        raise TypeError(f"{name} must be a list of words, not {words!r}")
+    return listed
+
+
 def resolve_loss(loss: str | None, hs: int, negative: int) -> tuple[str, int]:
     """Translate gensim's `hs` and `negative` and our `loss` into (loss, number of noise words).
 
@@ -232,6 +243,43 @@ class Settings:
         if most is None:
             return False
         return self.batch_size is not None or self.nce_z is None or self.negative > most
+
+    def to_arguments(self) -> dict[str, Any]:
+        """The constructor's arguments of `Word2Vec` that make these settings, by name."""
+        arguments = asdict(self)
+        nce_z = "learn" if self.nce_z is None else self.nce_z
+        arguments |= {"sg": int(arguments.pop("model") == "sg"), "hs": 0}
+        return arguments | {"nce_z": nce_z if self.loss == "nce" else None}
+
+    def check_arguments(self, arguments: Mapping[str, Any]) -> None:
+        """Compare with arguments for the constructor of `Word2Vec`, some or all.
+
+        Raises
+        ------
+        TypeError
+            There is no such argument.
+        ValueError
+            They mean other settings; the message says which.
+        """
+        known = self.to_arguments()
+        for name in arguments:
+            if name not in known:
+                raise TypeError(f"{name} is not a setting of a model")
+        given = dict(arguments)
+        loss = given.pop("loss", None) or ("hs" if given.pop("hs", 0) else self.loss)
+        found, own = {"loss": loss}, asdict(self)
+        if loss == self.loss:
+            found = asdict(Settings.from_arguments({**known, "min_alpha": 0.0, **given}))
+            found["min_alpha"] = given.get(
+                "min_alpha", self.min_alpha
+            )  # callbacks may have changed both freely
+        differing = [
+            f"{name} is {own[name]!r} there and {found[name]!r} here"
+            for name in found
+            if found[name] != own[name]
+        ]
+        if differing:
+            raise ValueError(f"the settings are not those of the checkpoint: {', '.join(differing)}")
 
     def to_dict(self) -> dict[str, Any]:
         """The fields by name, ready for JSON."""

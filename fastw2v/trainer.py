@@ -1,14 +1,11 @@
-"""Runs epochs: turns settings and counts into the tables and numbers of a C plan, and watches while C works.
+"""What an epoch needs: turns settings and counts into the tables and numbers of a C plan, and starts the matrices.
 
-The epoch runs in a thread of its own without the GIL; the calling thread polls its counters, moves the progress bar
-and stops it on Ctrl-C. Word2Vec calls this; nothing here knows about words or files.
+epochs.py runs the plan. Nothing here knows about words or files.
 """
 
 from __future__ import annotations
 
 import math
-import time
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,16 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v import _train
-from fastw2v.corpus import EncodedCorpus
-from fastw2v.errors import DivergedError
 from fastw2v.optimizers import plan_fields
-from fastw2v.progress import Progress
 from fastw2v.settings import Settings
 
-POLL_SECONDS = 0.1
-# Mean loss per prediction, for each noise word, above which numbers are finite but meaningless: the kernels' guard lets
-# runaway vectors grow by addition only. Guessing costs 0.7 per target, 40 on the longest path of a Huffman tree.
-LOSS_LIMIT = 200.0
 # The numbers below were chosen by measurement on 17 M words of Wikipedia: bench/NOTES.md.
 #
 # Most inputs of one tile. More in one go is faster but sums steps computed from the same, older rows; nodes near a
@@ -69,9 +59,10 @@ def start_memory(n_words: int, settings: Settings, *, core: Any = _train) -> Mem
     return Memory(states, np.zeros(1) if settings.nce_z is None else None)
 
 
-def start_vectors(n_words: int, vector_size: int, seed: int) -> NDArray[np.float32]:
-    """Random vectors, [V, D]: uniform in +-START_REACH / D."""
-    start = np.random.default_rng(seed % 2**64).random((n_words, vector_size), dtype=np.float32)
+def start_vectors(n_words: int, vector_size: int, seed: int, n_before: int = 0) -> NDArray[np.float32]:
+    """Random vectors, [V, D]: uniform in +-START_REACH / D; others for words that join a vocabulary of `n_before`."""
+    names = [seed % 2**64, n_before] if n_before else seed % 2**64
+    start = np.random.default_rng(names).random((n_words, vector_size), dtype=np.float32)
     start -= np.float32(0.5)
     start *= np.float32(2 * START_REACH / vector_size)
     return start
@@ -130,8 +121,9 @@ def keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.f
     """
     if sample == 0:
         return np.ones(len(counts))
-    threshold = sample * counts.sum() if sample < 1 else math.floor(sample * (3 + math.sqrt(5)) / 2)
-    ratio = threshold / counts
+    known = np.maximum(counts, 1)  # counts of the user's own may be 0
+    threshold = sample * known.sum() if sample < 1 else math.floor(sample * (3 + math.sqrt(5)) / 2)
+    ratio = threshold / known
     kept: NDArray[np.float64] = np.minimum(1.0, np.sqrt(ratio) + ratio)
     return kept
 
@@ -169,12 +161,13 @@ def make_plan(
     out_vecs: NDArray[np.float32],
     n_tokens: int,
     memory: Memory | None = None,
+    frozen: NDArray[np.uint8] | None = None,
     *,
     core: Any = _train,
 ) -> Any:
     """The C plan for training these matrices, with a fresh memory if there is none.
 
-    `core` is `_train`, or its double-precision twin in tests.
+    Rows of `in_vecs` where `frozen` is 1 stay as they are. `core` is `_train`, or its double-precision twin in tests.
     """
     memory = memory or start_memory(len(counts), settings, core=core)
     tables: dict[str, Any] = {}
@@ -201,6 +194,7 @@ def make_plan(
         batch_size=(settings.batch_size or min(BATCH_SIZE, len(counts))) if settings.batched else 0,
         states=memory.states,
         nce_log_z=memory.nce_log_z,
+        frozen=frozen,
         clip_norm=settings.clip_norm or 0.0,
         step_windows=STEP_WINDOWS,
         keep_prob=keep_thresholds(keep_probabilities(counts, settings.sample)),
@@ -218,79 +212,3 @@ def make_plan(
         **plan_fields(settings.optimizer, settings.optimizer_options),
         **tables,
     )
-
-
-def run_epochs(
-    plan: Any,
-    settings: Settings,
-    corpus: EncodedCorpus,
-    *,
-    first_epoch: int,
-    n_epochs: int,
-    alphas: tuple[float, float],
-    history: list[dict[str, float]],
-    progress: bool | None = None,
-) -> None:
-    """Train `n_epochs` epochs with the learning rate falling linearly over all of them, appending to `history`.
-
-    Raises
-    ------
-    DivergedError
-        The loss became NaN or infinite, or so large that the scores mean nothing.
-    KeyboardInterrupt
-        Ctrl-C; the matrices hold what was learnt until then.
-    """
-    start, end = alphas
-    with (
-        ThreadPoolExecutor(1, thread_name_prefix="fastw2v") as executor,
-        Progress(corpus.n_tokens * n_epochs, "training", "words", progress) as bar,
-    ):
-        for done in range(n_epochs):
-            epoch = first_epoch + done
-            lr_start, lr_end = (start + (end - start) * (done + part) / n_epochs for part in (0, 1))
-            counters = _train.Progress()
-            began = time.perf_counter()
-            future = executor.submit(
-                plan.train_epoch, corpus.ids, counters, epoch=epoch, lr_start=lr_start, lr_end=lr_end
-            )
-            try:
-                _watch(future, counters, bar, done * corpus.n_tokens)
-            except _train.Diverged:
-                raise _diverged(epoch, "no longer finite", start) from None
-            seconds = time.perf_counter() - began
-            loss = counters.loss / max(1, counters.n_predictions)
-            if loss > LOSS_LIMIT * max(1, settings.negative):
-                raise _diverged(epoch, f"{loss:.3g} per prediction", start)
-            history.append(
-                {
-                    "epoch": epoch + 1,
-                    "loss": loss,
-                    "predictions": counters.n_predictions,
-                    "alpha": lr_end,
-                    "seconds": seconds,
-                    "words_per_second": corpus.n_tokens / max(seconds, 1e-9),
-                }
-            )
-
-
-def _diverged(epoch: int, loss: str, alpha: float) -> DivergedError:
-    return DivergedError(
-        f"training diverged in epoch {epoch + 1}: the loss is {loss} and the vectors are unusable;"
-        f" train again with a smaller alpha (it was {alpha:g})"
-    )
-
-
-def _watch(future: Future[None], counters: Any, bar: Progress, tokens_before: int) -> None:
-    """Wait for the epoch, showing how far it is; any exception here (Ctrl-C above all) stops it first."""
-    try:
-        while not wait([future], timeout=POLL_SECONDS).done:
-            shown = (
-                {"loss": f"{counters.loss / counters.n_predictions:.4f}"} if counters.n_predictions else {}
-            )
-            bar.advance_to(tokens_before + counters.tokens_done, **shown)
-        future.result()
-        bar.advance_to(tokens_before + counters.tokens_done)
-    except BaseException:
-        counters.stop()
-        wait([future])
-        raise

@@ -6,7 +6,7 @@ Invariant: the same counts give the same vocabulary, in the same order, on every
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from operator import index
@@ -96,9 +96,18 @@ def _check_at_least(least: int, name: str, value: object) -> None:
         raise ValueError(f"{name} must be at least {least}, not {number}")
 
 
-def choose_words(counter: WordCounter, rules: VocabularyRules) -> npt.NDArray[np.int32]:
+def choose_words(
+    counter: WordCounter, rules: VocabularyRules, old_ids: npt.NDArray[np.int32] | None = None
+) -> npt.NDArray[np.int32]:
     """
     Choose the words of a vocabulary.
+
+    Parameters
+    ----------
+    counter : WordCounter
+    rules : VocabularyRules
+    old_ids : int32 array, optional
+        Words that are kept whatever the rules say: those of a vocabulary that grows.
 
     Returns
     -------
@@ -121,6 +130,8 @@ def choose_words(counter: WordCounter, rules: VocabularyRules) -> npt.NDArray[np
         verdicts = _ask(rules.trim_rule, counter.words(_all_ids(counter)), counts, rules.min_count)
         always = verdicts == RULE_KEEP
         kept = always | (kept & (verdicts == RULE_DEFAULT))
+    if old_ids is not None:
+        always[old_ids] = kept[old_ids] = True
     ids = np.flatnonzero(kept).astype(np.int32)
     if len(ids) == 0:
         raise _nothing_kept(counter, counts, rules)
@@ -129,7 +140,10 @@ def choose_words(counter: WordCounter, rules: VocabularyRules) -> npt.NDArray[np
         n_always = int(always.sum())
         if n_always > rules.max_final_vocab:
             raise ValueError(
-                f"trim_rule keeps {n_always} words, more than max_final_vocab={rules.max_final_vocab}"
+                f"trim_rule and the vocabulary so far keep {n_always} words, more than"
+                f" max_final_vocab={rules.max_final_vocab}"
+                if old_ids is not None
+                else f"trim_rule keeps {n_always} words, more than max_final_vocab={rules.max_final_vocab}"
             )
         ordinary_left = rules.max_final_vocab - n_always
         is_ordinary = ~always[ids]
@@ -174,6 +188,67 @@ def vocabulary_of(counter: WordCounter, ids: npt.NDArray[np.int32], raw_counts: 
     if raw_counts:
         raw = dict(zip(counter.words(_all_ids(counter)), counts.tolist(), strict=True))
     return Vocabulary(counter.words(ids), counts[ids], raw)
+
+
+def vocabulary_from_counts(
+    word_freq: Mapping[str, int],
+    rules: VocabularyRules,
+    raw_counts: bool = False,
+    old: Vocabulary | None = None,
+) -> Vocabulary:
+    """
+    Choose the vocabulary from words that were counted elsewhere, on top of an old one if there is one.
+
+    Raises
+    ------
+    EmptyVocabularyError, ValueError
+        As `choose_words`; a word has no UTF-8 form, or a count is negative or beyond 63 bits.
+    TypeError
+        This is not a mapping, a word is not a str, or a count not a whole number.
+    """
+    counter = counter_of(word_freq)
+    old_ids = None if old is None else add_vocabulary(counter, old)
+    keeps_raw = raw_counts or (old is not None and old.raw_counts is not None)
+    return vocabulary_of(counter, choose_words(counter, rules, old_ids), keeps_raw)
+
+
+def add_vocabulary(counter: WordCounter, old: Vocabulary) -> npt.NDArray[np.int32]:
+    """Add the counts of an old vocabulary, and those of the words it left out where it knows them; returns its ids."""
+    if len(counter) == 0:
+        raise EmptyVocabularyError("the corpus is empty: there is no word in it")
+    before = WordCounter()
+    for word, count in zip(old.words, old.counts.tolist(), strict=True):
+        before.add(word.encode("utf-8", "surrogateescape"), count)
+    for word, count in (old.raw_counts or {}).items():
+        if word not in old.id_of:
+            before.add(word.encode("utf-8", "surrogateescape"), count)
+    return counter.merge(before)[: len(old)]
+
+
+def counter_of(word_freq: Mapping[str, int]) -> WordCounter:
+    """Make a counter that has met these words so often; errors as in `vocabulary_from_counts`."""
+    if not isinstance(word_freq, Mapping):
+        raise TypeError(f"word_freq must map words to counts, not be a {type(word_freq).__name__}")
+    counter, total = WordCounter(), 0
+    for word, value in word_freq.items():
+        if not isinstance(word, str):
+            raise TypeError(f"word_freq: a word must be a str, not {word!r}")
+        try:
+            count = index(value)
+            letters = word.encode("utf-8", "surrogateescape")
+        except TypeError:
+            raise TypeError(
+                f"word_freq: the count of {word!r} must be a whole number, not {value!r}"
+            ) from None
+        except UnicodeEncodeError as error:
+            raise ValueError(f"word_freq: the word {word!r} has no UTF-8 form ({error.reason})") from error
+        total += count
+        if count < 0 or total >= 1 << 63:
+            raise ValueError(
+                f"word_freq: the count of {word!r} must be at least 0, all below 2^63, not {count}"
+            )
+        counter.add(letters, count)
+    return counter
 
 
 def renumbering(n_words: int, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

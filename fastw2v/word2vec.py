@@ -1,46 +1,48 @@
 """`Word2Vec`: gensim 4's interface over the C trainer.
 
-It keeps a model's parts together (settings, vocabulary, the two matrices, the encoded corpus) and decides which corpus
-is trained on. Checking values is settings.py's work, reading text corpus.py's, running epochs trainer.py's, and
-looking at vectors keyedvectors.py's.
+It checks the arguments of the constructor, and hands out what was learnt. The rest are its mixins: where the vocabulary
+comes from (vocabulary_building.py), how it is trained (training.py), what it says about words in context (predict.py).
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v import word2vec_file
-from fastw2v.corpus import Corpus, EncodedCorpus, build_vocabulary, encode
+from fastw2v.callbacks import CallbackList
+from fastw2v.checkpoint import Checkpoint
+from fastw2v.corpus import Corpus
+from fastw2v.epochs import Position
 from fastw2v.keyedvectors import KeyedVectors
+from fastw2v.model_parts import Run, Sentences, TrimRule
 from fastw2v.predict import PredictionMixin
 from fastw2v.settings import (
     DEFAULT_ALPHA,
     DEFAULT_NEGATIVE,
     DEFAULT_NS_EXPONENT,
     Settings,
-    check_float,
     check_int,
     check_which,
+    check_words,
 )
-from fastw2v.trainer import Memory, make_plan, run_epochs, start_matrices, start_memory
-from fastw2v.vocabulary import Vocabulary
+from fastw2v.start import InitVectors
+from fastw2v.training import TrainingMixin
+from fastw2v.vocabulary_building import VocabularyMixin
 
 Path = str | os.PathLike[str]
-Sentences = Iterable[Sequence[str]]
-TrimRule = Callable[[str, int, int], int]
 
 
 def _setting(name: str, doc: str) -> Any:
     return property(lambda self: getattr(self.settings, name), doc=doc)
 
 
-class Word2Vec(PredictionMixin):
+class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin):
     """Word vectors by skip-gram or CBOW (Mikolov et al., 2013) under one of six output layers.
 
     Arguments, names and defaults are gensim 4's, but for `workers`; what stands behind the star is ours. Given
@@ -89,10 +91,12 @@ class Word2Vec(PredictionMixin):
         Keep only this many words, the most frequent ones. DIFFERS: exact; gensim may keep fewer.
     shrink_windows : bool, default True
         Draw each window's reach from 1..W, as word2vec does, instead of taking W.
+    callbacks : iterable, optional
+        Of the training that a corpus here starts; see `train`.
     compute_loss, hashfxn, batch_words, comment
-        For gensim's sake. The loss is always in `history`; the others have nothing to do here.
-    null_word, sorted_vocab, callbacks
-        Only gensim's defaults (0, 1, none) are supported; anything else is refused.
+        For gensim's sake. The loss is always computed; the others have nothing to do here.
+    null_word, sorted_vocab
+        Only gensim's defaults (0, 1) are supported; anything else is refused.
     loss : {"ns", "hs", "nce", "sampled_softmax", "blackout", "softmax"}, optional
         The output layer by name, instead of `hs`: negative sampling (Mikolov et al., NIPS 2013), hierarchical softmax
         (Morin & Bengio, 2005), noise-contrastive estimation (Gutmann & Hyvarinen, 2012), importance sampling of the
@@ -127,6 +131,13 @@ class Word2Vec(PredictionMixin):
         half of the machine's memory.
     progress : bool, optional
         Show progress bars; default only on a terminal.
+    init_vectors : KeyedVectors or path, optional
+        Vectors that words start from, in memory or in a file (.safetensors; .bin, or else text, in word2vec's format).
+        Words that are not among them start at random, as usual; what has no place in the vocabulary is left out.
+    frozen : iterable of str, optional
+        Words whose vectors stay as they are, to the bit, in every training that is not told otherwise; see `train`.
+    checkpoint, checkpoint_every : optional
+        Of the training that a corpus here starts; see `train` and `resume`.
 
     Attributes
     ----------
@@ -194,33 +205,38 @@ class Word2Vec(PredictionMixin):
         clip_norm: float | None = None,
         memory_budget: int | None = None,
         progress: bool | None = None,
+        init_vectors: InitVectors | None = None,
+        frozen: Iterable[str] | None = None,
+        checkpoint: Path | None = None,
+        checkpoint_every: int | str = "epoch",
     ) -> None:
-        _refuse_unsupported(max_vocab_size, null_word, sorted_vocab, callbacks)
+        _refuse_unsupported(max_vocab_size, null_word, sorted_vocab)
+        listed = CallbackList(callbacks)
+        written = None if checkpoint is None else Checkpoint(checkpoint, checkpoint_every)
         self.settings = Settings.from_arguments(locals())
         self.memory_budget = None if memory_budget is None else check_int("memory_budget", memory_budget, 0)
         self.progress = progress
         self.trim_rule = trim_rule
+        self.init_vectors = init_vectors
+        self.frozen = None if frozen is None else check_words("frozen", frozen)
         self.history: list[dict[str, float]] = []
         self.epochs_done = 0
         self.corpus_count = self.corpus_total_words = 0
         self.wv = KeyedVectors(self.settings.vector_size)
-        self._vocabulary: Vocabulary | None = None
-        self._corpus: tuple[Corpus, EncodedCorpus] | None = (
-            None  # the last one encoded, and what it was made from
-        )
-        self._in_vecs: NDArray[np.float32]
-        self._out_vecs: NDArray[np.float32]
-        self._memory: Memory
+        self._vocabulary = self._corpus = self._run = None
         if sentences is not None or corpus_file is not None:
             encoded = self._build(Corpus.open(sentences, corpus_file), trim_rule)
-            self._train_on(encoded, self.settings.epochs, self.settings.alpha, self.settings.min_alpha)
+            run = Run(Position(0, self.epochs), self.alpha, self.min_alpha, self._frozen_rows(None))
+            self._session(encoded, run, listed, written).train()
+        elif len(listed) or written is not None:
+            raise ValueError(
+                "callbacks and checkpoint belong to a training: give them to train(), or a corpus with them"
+            )
 
     vector_size: int = _setting("vector_size", "Dimensions of the vectors.")
     window: int = _setting("window", "Most words between a centre and a context word.")
     workers: int = _setting("workers", "Threads used for training.")
     epochs: int = _setting("epochs", "Passes over the corpus.")
-    alpha: float = _setting("alpha", "Learning rate at the start.")
-    min_alpha: float = _setting("min_alpha", "Learning rate at the end.")
     min_count: int = _setting("min_count", "Words less frequent were left out.")
     sample: float = _setting("sample", "Frequency above which words are thinned out.")
     seed: int = _setting("seed", "Of the random numbers.")
@@ -253,167 +269,6 @@ class Word2Vec(PredictionMixin):
         s = self.settings
         return f"Word2Vec<{s.model}, {s.loss}, vocab={len(self.wv)}, vector_size={s.vector_size}, alpha={s.alpha:g}>"
 
-    def build_vocab(
-        self,
-        corpus_iterable: Sentences | None = None,
-        corpus_file: Any = None,
-        update: bool = False,
-        progress_per: int = 10000,
-        keep_raw_vocab: bool = False,
-        trim_rule: TrimRule | None = None,
-    ) -> None:
-        """Count the words of a corpus, encode it, and start the vectors.
-
-        Parameters
-        ----------
-        corpus_iterable, corpus_file
-            As `sentences` and `corpus_file` of the class; exactly one of them.
-        update : bool, default False
-            Adding words to a vocabulary is not supported yet.
-        trim_rule : callable, optional
-            Instead of the model's.
-        progress_per, keep_raw_vocab
-            For gensim's sake; without effect.
-        """
-        if update:
-            raise NotImplementedError(
-                "build_vocab(update=True) is not supported yet: build a new model on all the text"
-            )
-        self._build(Corpus.open(corpus_iterable, corpus_file), trim_rule or self.trim_rule)
-
-    def train(
-        self,
-        corpus_iterable: Sentences | None = None,
-        corpus_file: Any = None,
-        total_examples: int | None = None,
-        total_words: int | None = None,
-        epochs: int | None = None,
-        start_alpha: float | None = None,
-        end_alpha: float | None = None,
-        word_count: int = 0,
-        queue_factor: int = 2,
-        report_delay: float = 1.0,
-        compute_loss: bool | None = None,
-        callbacks: Iterable[Any] = (),
-    ) -> tuple[int, int]:
-        """Train on a corpus, over and above what was learnt before.
-
-        Parameters
-        ----------
-        corpus_iterable, corpus_file
-            As `sentences` and `corpus_file` of the class; neither means the corpus of `build_vocab`. A one-shot
-            iterator or an unchanged file that was encoded already is not read again.
-        epochs : int, optional
-            Default the model's.
-        start_alpha, end_alpha : float, optional
-            Default the model's `alpha` and `min_alpha`.
-        total_examples, total_words, word_count, queue_factor, report_delay, compute_loss
-            For gensim's sake; the corpus is counted when it is encoded.
-
-        Returns
-        -------
-        tuple of int
-            Tokens trained on (of the vocabulary) and words read, both times `epochs`.
-
-        Raises
-        ------
-        RuntimeError
-            There is no vocabulary yet.
-        KeyboardInterrupt
-            Ctrl-C: training stopped within a second and the model holds what it had learnt.
-        """
-        _refuse_unsupported(None, 0, 1, callbacks)
-        if self._vocabulary is None:
-            raise RuntimeError(
-                "there is no vocabulary yet: call build_vocab first, or give the class a corpus"
-            )
-        n_epochs = self.epochs if epochs is None else check_int("epochs", epochs, 1)
-        start = (
-            self.alpha if start_alpha is None else check_float("start_alpha", start_alpha, 0.0, above=True)
-        )
-        end = self.min_alpha if end_alpha is None else check_float("end_alpha", end_alpha, 0.0)
-        corpus = self._encoded(corpus_iterable, corpus_file)
-        self._train_on(corpus, n_epochs, start, end)
-        return corpus.n_tokens * n_epochs, corpus.n_raw_words * n_epochs
-
-    def _build(self, corpus: Corpus, trim_rule: TrimRule | None) -> EncodedCorpus:
-        vocabulary, encoded = build_vocabulary(
-            corpus,
-            min_count=self.settings.min_count,
-            max_final_vocab=self.settings.max_final_vocab,
-            trim_rule=trim_rule,
-            n_threads=self.settings.workers,
-            memory_budget=self.memory_budget,
-            progress=self.progress,
-        )
-        in_vecs, out_vecs = start_matrices(vocabulary.counts, self.settings)
-        # Nothing of an earlier vocabulary was touched until here, where all that needs memory is done: ids that do
-        # not fit the matrices would be fatal.
-        self._adopt(vocabulary, in_vecs, out_vecs)
-        self._corpus = corpus, encoded
-        self.corpus_count, self.corpus_total_words = encoded.n_lines, encoded.n_raw_words
-        self._memory = start_memory(len(vocabulary), self.settings)
-        self.epochs_done, self.history = 0, []
-        return encoded
-
-    def _adopt(
-        self, vocabulary: Vocabulary, in_vecs: NDArray[np.float32], out_vecs: NDArray[np.float32]
-    ) -> None:
-        self.wv = KeyedVectors.from_arrays(
-            vocabulary.words, in_vecs[:, : self.vector_size], vocabulary.counts
-        )
-        self._vocabulary, self._in_vecs, self._out_vecs = vocabulary, in_vecs, out_vecs
-
-    def _encoded(self, corpus_iterable: Sentences | None, corpus_file: Any) -> EncodedCorpus:
-        """The corpus as ids: the one at hand where it is certain to be the same, else freshly encoded."""
-        if corpus_iterable is None and corpus_file is None:
-            if self._corpus is None:
-                raise ValueError(
-                    "give a corpus: the one that the vocabulary was built from is not at hand any more"
-                )
-            return self._corpus[1]
-        assert self._vocabulary is not None
-        corpus = Corpus.open(corpus_iterable, corpus_file)
-        if self._corpus is None or not corpus.is_same_as(self._corpus[0]):
-            encoded = encode(
-                corpus,
-                self._vocabulary,
-                n_threads=self.workers,
-                memory_budget=self.memory_budget,
-                progress=self.progress,
-            )
-            self._corpus = corpus, encoded
-        return self._corpus[1]
-
-    def _train_on(self, corpus: EncodedCorpus, n_epochs: int, start: float, end: float) -> None:
-        if corpus.n_tokens == 0:
-            raise ValueError("no word of the corpus is in the vocabulary: there is nothing to train on")
-        assert self._vocabulary is not None
-        plan = make_plan(
-            self.settings,
-            self._vocabulary.counts,
-            self._in_vecs,
-            self._out_vecs,
-            corpus.n_tokens,
-            self._memory,
-        )
-        before = len(self.history)
-        try:
-            run_epochs(
-                plan,
-                self.settings,
-                corpus,
-                first_epoch=self.epochs_done,
-                n_epochs=n_epochs,
-                alphas=(start, end),
-                history=self.history,
-                progress=self.progress,
-            )
-        finally:
-            # An interrupted epoch counts: going on must not draw its random numbers again.
-            self.epochs_done += min(n_epochs, len(self.history) - before + 1)
-            self.wv.fill_norms(force=True)
-
     def get_vectors(self, which: str = "in") -> NDArray[np.float32]:
         """The word vectors, [V, D] or [V, 2 D], in the order of ``wv.index_to_key``.
 
@@ -438,6 +293,22 @@ class Word2Vec(PredictionMixin):
         if which == "out":
             return out_vecs
         return in_vecs + out_vecs if which == "sum" else np.hstack([in_vecs, out_vecs])
+
+    @property
+    def syn1neg(self) -> NDArray[np.float32]:
+        """The output vectors by gensim's name, [V, D]; hierarchical softmax has none."""
+        if self.loss == "hs" or self._vocabulary is None:
+            raise AttributeError("syn1neg: no output vectors of words (see syn1 for hierarchical softmax)")
+        return self.get_vectors("out")
+
+    @property
+    def syn1(self) -> NDArray[np.float32]:
+        """The vectors of the Huffman tree's inner nodes by gensim's name, [V - 1, D], the root first."""
+        if self.loss != "hs" or self._vocabulary is None:
+            raise AttributeError(
+                "syn1: no vectors of nodes (see syn1neg for other losses than hierarchical softmax)"
+            )
+        return self._out_vecs[: len(self._vocabulary) - 1, : self.vector_size]
 
     def get_keyed_vectors(self, which: str = "in") -> KeyedVectors:
         """`get_vectors` as KeyedVectors of their own, for queries or to be saved in any format; `wv` for "in"."""
@@ -475,9 +346,7 @@ class Word2Vec(PredictionMixin):
         return word2vec_file.read(cls, path)
 
 
-def _refuse_unsupported(
-    max_vocab_size: Any, null_word: Any, sorted_vocab: Any, callbacks: Iterable[Any]
-) -> None:
+def _refuse_unsupported(max_vocab_size: Any, null_word: Any, sorted_vocab: Any) -> None:
     """Refuse those of gensim's arguments whose effect would be missed if they were ignored."""
     if max_vocab_size is not None:
         raise ValueError(
@@ -487,7 +356,3 @@ def _refuse_unsupported(
         raise ValueError("null_word=1 is not supported")
     if not sorted_vocab:
         raise ValueError("sorted_vocab=0 is not supported: ids are always ranks by frequency")
-    if tuple(callbacks):
-        raise NotImplementedError(
-            "callbacks are not supported yet: call train() with epochs=1 in a loop, or read history"
-        )

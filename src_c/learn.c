@@ -189,11 +189,14 @@ static w2v_real *out_steps_of(w2v_learner *learner, const w2v_real *row) {
     return w2v_out_steps(&learner->optimizer, id_of(&learner->optimizer.out.vectors, row));
 }
 
-/* Where the plan is not plain, targets and skip-gram's inputs learn in sums of their own. */
+/* Where the plan is not plain, targets and skip-gram's inputs learn in sums of their own; frozen inputs do not. */
 static void redirect_steps(w2v_learner *learner, w2v_tile *tile) {
-    for (int32_t t = 0; t < tile->n_targets; t++) learner->target_steps[t] = out_steps_of(learner, tile->targets[t]);
-    tile->target_steps = learner->target_steps;
-    if (learner->plan->model == W2V_CBOW) return;
+    if (!is_plain(learner->plan)) {
+        for (int32_t t = 0; t < tile->n_targets; t++)
+            learner->target_steps[t] = out_steps_of(learner, tile->targets[t]);
+        tile->target_steps = learner->target_steps;
+    }
+    if (learner->plan->model == W2V_CBOW || inputs_learn_in_place(learner->plan)) return;
     for (int32_t i = 0; i < tile->n_inputs; i++) learner->input_steps[i] = in_steps_of(learner, tile->inputs[i]);
     tile->input_steps = learner->input_steps;
 }
@@ -247,7 +250,7 @@ static void learn_tile(w2v_learner *learner, const w2v_problem *problem, int32_t
     tile->fetch = learner->fetch;
     if (learner->fetch_end - learner->fetch > tile->n_targets) learner->fetch += tile->n_targets;
     else learner->fetch = learner->fetch_end = NULL;
-    if (!is_plain(plan)) redirect_steps(learner, tile);
+    redirect_steps(learner, tile);
     work_tile(learner, tile, problem->lr);
     if (plan->loss == W2V_NCE) learn_hits(learner, problem, tile, first_input);
     learner->n_predictions += tile->n_inputs;
@@ -263,10 +266,10 @@ static void learn_skip_gram(w2v_learner *learner, const w2v_problem *problem) {
     }
 }
 
-/* Where the contexts of a window learn: the rows themselves, or sums of their own. */
+/* Where the contexts of a window learn: the rows themselves, or somewhere else. */
 static w2v_real *const *context_steps(w2v_learner *learner, const w2v_problem *problem, int32_t g) {
     w2v_real *const *contexts = problem->contexts + problem->context_starts[g];
-    if (is_plain(learner->plan)) return contexts;
+    if (inputs_learn_in_place(learner->plan)) return contexts;
     for (int32_t i = 0; i < problem->context_starts[g + 1] - problem->context_starts[g]; i++)
         learner->input_steps[i] = in_steps_of(learner, contexts[i]);
     return learner->input_steps;

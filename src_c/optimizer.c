@@ -32,7 +32,10 @@ w2v_status w2v_optimizer_init(w2v_optimizer_run *run, const w2v_plan *plan, int6
     const int64_t stride = plan->stride, state_stride = w2v_state_stride(plan->optimizer, stride);
     const int64_t n_hot_in = with_hot ? plan->n_hot_in : 0, n_hot_out = with_hot ? plan->n_hot_out : 0;
     *run = (w2v_optimizer_run){.plan = plan, .kernels = w2v_kernels_get()};
-    if (w2v_rows_init(&run->in.vectors, plan->in_vecs, n_hot_in, stride) == W2V_OK &&
+    if (plan->frozen) run->nowhere = aligned_new((size_t)stride * sizeof(w2v_real));
+    if (run->nowhere) memset(run->nowhere, 0, (size_t)stride * sizeof(w2v_real));
+    if ((run->nowhere || !plan->frozen) &&
+        w2v_rows_init(&run->in.vectors, plan->in_vecs, n_hot_in, stride) == W2V_OK &&
         w2v_rows_init(&run->out.vectors, plan->out_vecs, n_hot_out, stride) == W2V_OK &&
         w2v_rows_init(&run->in.states, plan->in_states, state_stride ? n_hot_in : 0, state_stride) == W2V_OK &&
         w2v_rows_init(&run->out.states, plan->out_states, state_stride ? n_hot_out : 0, state_stride) == W2V_OK &&
@@ -54,6 +57,7 @@ static void steps_free(w2v_row_steps *steps) {
 void w2v_optimizer_free(w2v_optimizer_run *run) {
     steps_free(&run->in);
     steps_free(&run->out);
+    aligned_free(run->nowhere);
     memset(run, 0, sizeof *run);
 }
 
@@ -73,7 +77,10 @@ static w2v_real *steps_of(w2v_row_steps *steps, int64_t id) {
     return steps->sums + (steps->slots[id] - 1) * steps->vectors.stride;
 }
 
-w2v_real *w2v_in_steps(w2v_optimizer_run *run, int64_t id) { return steps_of(&run->in, id); }
+w2v_real *w2v_in_steps(w2v_optimizer_run *run, int64_t id) {
+    const uint8_t *frozen = run->plan->frozen;
+    return frozen && frozen[id] ? run->nowhere : steps_of(&run->in, id);
+}
 w2v_real *w2v_out_steps(w2v_optimizer_run *run, int64_t id) { return steps_of(&run->out, id); }
 
 static double squared_of(const w2v_kernels *kernels, const w2v_row_steps *steps) {

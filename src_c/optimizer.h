@@ -31,6 +31,7 @@ typedef struct {
     const w2v_plan *plan;
     const w2v_kernels *kernels;
     w2v_row_steps in, out;
+    w2v_real *nowhere; /* [stride] what frozen rows would learn; nobody reads it. NULL where none is frozen */
 } w2v_optimizer_run;
 
 /* Room for steps on so many distinct rows of in_vecs and out_vecs; none is needed, or taken, where the plan is plain.
@@ -40,7 +41,7 @@ void w2v_optimizer_free(w2v_optimizer_run *run);
 /* w2v_rows_merge for all that is hot. */
 void w2v_optimizer_merge(w2v_optimizer_run *run, w2v_real share);
 
-/* Where to add a step of row `id` of in_vecs or out_vecs. */
+/* Where to add a step of row `id` of in_vecs or out_vecs. Several rows may have the same place: frozen ones. */
 w2v_real *w2v_in_steps(w2v_optimizer_run *run, int64_t id);
 w2v_real *w2v_out_steps(w2v_optimizer_run *run, int64_t id);
 

@@ -13,6 +13,9 @@ W2V_INLINE int is_batched(const w2v_plan *plan) { return plan->batch_size > 0; }
 /* Are steps added to rows at once, as they come? Else they are summed first (see optimizer.h). */
 W2V_INLINE int is_plain(const w2v_plan *plan) { return plan->optimizer == W2V_SGD && plan->clip_norm <= 0; }
 
+/* Do inputs learn where they are? Else w2v_in_steps says where (see optimizer.h). */
+W2V_INLINE int inputs_learn_in_place(const w2v_plan *plan) { return is_plain(plan) && !plan->frozen; }
+
 /* How many windows share noise words, or 1. */
 W2V_INLINE int32_t windows_together(const w2v_plan *plan) { return plan->noise_centers > 1 ? plan->noise_centers : 1; }
 

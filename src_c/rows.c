@@ -30,7 +30,8 @@ void w2v_rows_free(w2v_rows *rows) {
 void w2v_rows_merge(w2v_rows *rows, w2v_real share) {
     const int64_t n = rows->n_hot * rows->stride;
     for (int64_t k = 0; k < n; k++) {
-        rows->shared[k] += share * (rows->hot[k] - rows->base[k]);
+        const w2v_real difference = rows->hot[k] - rows->base[k];
+        if (difference != 0) rows->shared[k] += share * difference; /* else -0 would become 0: frozen rows stay */
         rows->hot[k] = rows->base[k] = rows->shared[k];
     }
 }

@@ -18,6 +18,7 @@
 #include "batch.h"
 #include "buffer.h"
 #include "matrix.h"
+#include "shards.h"
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -51,7 +52,7 @@ typedef struct {
     w2v_progress *progress;
     w2v_batch batch;
     w2v_walk walk;
-    int64_t shard, n_shards;
+    int64_t n_shards;
     int64_t room;            /* from one row to the next where inputs are columns */
     w2v_real *columns;       /* [stride, room] the inputs of the batch as columns */
     w2v_real *target_scores; /* [capacity] of each prediction */
@@ -135,7 +136,7 @@ static w2v_status run_init(softmax_run *run, const int32_t *ids, int64_t n_ids) 
     return W2V_OK;
 }
 
-/* Read on until the batch is full or the corpus ends. Returns whether there is anything to learn. */
+/* Read on until the batch is full or the shard ends. Returns whether there is anything to learn. */
 static int fill_batch(softmax_run *run) {
     w2v_progress *progress = run->progress;
     w2v_window window;
@@ -146,10 +147,11 @@ static int fill_batch(softmax_run *run) {
             if (w2v_batch_add(&run->batch, &window, lr)) return 1;
         atomic_add(&progress->tokens_done, run->walk.n_read);
         run->walk.n_read = 0;
-        while (!w2v_walk_refill(&run->walk)) {
-            if (run->shard == run->n_shards) return run->batch.n_predictions > 0;
-            w2v_walk_start(&run->walk, run->shard++);
-        }
+        if (w2v_walk_refill(&run->walk)) continue;
+        if (run->batch.n_predictions > 0) return 1; /* what has been begun in a shard is finished in it */
+        const int64_t shard = shard_claim(progress, run->n_shards);
+        if (shard < 0) return 0;
+        w2v_walk_start(&run->walk, shard);
     }
     return 0;
 }

@@ -1,6 +1,6 @@
 /* train.c: one epoch: threads that claim shards, walk them, and learn window by window.
  *
- * Shards are claimed in order from a counter, so fast threads do more of them and one thread walks the corpus from
+ * Shards are claimed in order (shards.h), so fast threads do more of them and one thread walks the corpus from
  * front to back. Threads share the matrices (see kernels_body.h on races) and meet under one lock to merge
  * their hot rows and to report. Nothing is allocated once the first token has been read. */
 #include <math.h>
@@ -9,6 +9,7 @@
 #include "atomics.h"
 #include "learn.h"
 #include "sampled.h"
+#include "shards.h"
 #include "softmax.h"
 
 #ifdef _OPENMP
@@ -29,7 +30,6 @@ typedef struct {
     int64_t n_ids, n_shards;
     int32_t n_threads;
     w2v_progress *progress;
-    int64_t next_shard; /* atomic */
     int32_t status;     /* atomic: a w2v_status */
     omp_lock_t lock;
 } epoch_run;
@@ -135,6 +135,7 @@ static void learn_shard(epoch_run *run, worker *w, int64_t shard) {
         if (w->tokens_since_merge >= MERGE_TOKENS) report(run, w);
     }
     finish(run, w);
+    report(run, w); /* so that where sums are rounded does not depend on where the epoch pauses */
 }
 
 static void work(epoch_run *run) {
@@ -145,9 +146,8 @@ static void work(epoch_run *run) {
         flag_set(&run->status, status);
         return;
     }
-    while (flag_get(&run->status) == W2V_OK && (shard = atomic_add(&run->next_shard, 1) - 1) < run->n_shards)
+    while (flag_get(&run->status) == W2V_OK && (shard = shard_claim(run->progress, run->n_shards)) >= 0)
         learn_shard(run, &w, shard);
-    report(run, &w);
     worker_free(&w);
 }
 

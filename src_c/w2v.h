@@ -158,6 +158,7 @@ typedef struct {
     int64_t stride;           /* numbers from one row to the next, a multiple of W2V_ROW_ALIGN */
     w2v_real *in_vecs;        /* INOUT [V, stride], 64-byte aligned */
     w2v_real *out_vecs;       /* INOUT [V, stride], or [V-1, stride] node vectors for hierarchical softmax */
+    const uint8_t *frozen;    /* [V] 1: this row of in_vecs stays as it is; NULL: none does */
     const uint32_t *keep_prob; /* [V] a token is kept when a 32-bit draw is <= this; NULL keeps all */
     const w2v_alias *noise;   /* [V], but for the losses that draw no noise words */
     const w2v_tree *tree;     /* hierarchical softmax only */
@@ -189,15 +190,20 @@ typedef struct {
 /* How many numbers an optimizer remembers of a row of `stride` numbers. */
 int64_t w2v_state_stride(w2v_optimizer optimizer, int64_t stride);
 
-/* Shared with the thread that watches. All fields are read and written atomically or under the run's lock. */
+/* How far an epoch is. Shared with the thread that watches; all fields are read and written atomically or under the
+ * run's lock. The first four are all that going on with the epoch needs besides the plan's matrices. */
 typedef struct {
-    int64_t tokens_done;   /* tokens of this epoch finished so far */
-    int64_t n_predictions; /* what `loss` sums over */
-    double loss;           /* sum over predictions; the mean is loss / n_predictions */
-    int32_t stop;          /* set it to 1 and the epoch ends within milliseconds */
+    int64_t tokens_done;   /* INOUT tokens of this epoch finished so far */
+    int64_t n_predictions; /* INOUT what `loss` sums over */
+    double loss;           /* INOUT sum over predictions; the mean is loss / n_predictions */
+    int64_t next_shard;    /* INOUT the first shard that nobody has begun; the epoch is over from w2v_shard_count on */
+    int64_t pause_tokens;  /* IN  no shard is begun when so many tokens of the epoch are done; 0: all are */
+    int32_t pause;         /* set it to 1 and no further shard is begun: the epoch can be gone on with */
+    int32_t stop;          /* set it to 1 and the epoch ends within milliseconds, for good */
 } w2v_progress;
 
-/* Train one epoch over ids [n_ids]. After W2V_ERR_STOPPED or W2V_ERR_DIVERGED the matrices hold what was learnt. */
+/* Train one epoch over ids [n_ids], or the rest of one, up to its end or a pause. After W2V_ERR_STOPPED or
+ * W2V_ERR_DIVERGED the matrices hold what was learnt. */
 w2v_status w2v_train_epoch(const w2v_plan *plan, const int32_t *ids, int64_t n_ids, w2v_progress *progress);
 
 /* How many shards an epoch is cut into: decided by the corpus alone, so random draws do not depend on threads. */

@@ -32,9 +32,11 @@ os.environ["PYTHONSAFEPATH"] = "1"
 if PACKAGE.parent == TREE:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(TREE), os.environ.get("PYTHONPATH")]))
 
-# No deadlines: a busy machine is not a bug. `--hypothesis-profile=short` is for builds that are slow.
+# No deadlines: a busy machine is not a bug. `--hypothesis-profile=short` is for builds that are slow, `long` for
+# nights.
 settings.register_profile("default", deadline=None)
 settings.register_profile("short", deadline=None, max_examples=15)
+settings.register_profile("long", deadline=None, max_examples=8000)
 settings.load_profile("default")
 
 

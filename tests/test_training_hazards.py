@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import twins
 
-from fastw2v import DivergedError, Word2Vec, _train, planted, trainer
+from fastw2v import DivergedError, Word2Vec, _train, epochs, planted, trainer
 
 MODES = [{"sg": 1}, {"sg": 0}, {"sg": 1, "hs": 1}, {"sg": 0, "hs": 1}]
 
@@ -201,7 +201,7 @@ def test_an_error_while_watching_stops_the_epoch_first(monkeypatch):
     def fail(*_: Any, **__: Any) -> None:
         raise OSError("the terminal is gone")
 
-    monkeypatch.setattr(trainer.Progress, "advance_to", fail)
+    monkeypatch.setattr(epochs.Progress, "advance_to", fail)
     with pytest.raises(OSError, match="the terminal is gone"):
         model.train()
     before = model.wv.vectors.copy()

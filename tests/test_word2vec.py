@@ -32,7 +32,19 @@ def test_the_constructor_has_gensims_arguments_in_its_order_with_its_defaults():
     assert all(ours[name].kind is inspect.Parameter.KEYWORD_ONLY for name in ours if name not in theirs)
 
 
-@pytest.mark.parametrize("method", ["build_vocab", "train"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "build_vocab",
+        "build_vocab_from_freq",
+        "estimate_memory",
+        "get_latest_training_loss",
+        "predict_output_word",
+        "reset_from",
+        "score",
+        "train",
+    ],
+)
 def test_methods_have_gensims_arguments_in_its_order(method):
     gensim = pytest.importorskip("gensim")
     theirs = [
@@ -159,7 +171,7 @@ def test_a_file_that_was_changed_is_read_again_and_an_unchanged_one_is_not(tmp_p
     path.write_text("a b c\n" * 10)
     model = Word2Vec(corpus_file=path, **SMALL)
     with monkeypatch.context() as patch:
-        patch.setattr("fastw2v.word2vec.encode", None)  # would fail
+        patch.setattr("fastw2v.model_parts.encode", None)  # would fail
         assert model.train(corpus_file=path, epochs=1) == (30, 30)
     path.write_text("a b c\n" * 11)
     assert model.train(corpus_file=path, epochs=1) == (33, 33)

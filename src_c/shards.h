@@ -1,0 +1,24 @@
+/* shards.h: which shard is worked on next, and where an epoch pauses.
+ *
+ * Shards are claimed in order. A shard that was begun is finished, and nothing is carried from one to the next but the
+ * matrices, what the optimizer remembers, log Z and the sums of w2v_progress: so an epoch that pauses between two
+ * shards and goes on later, in this process or another, is the same epoch (with one thread: to the bit). */
+#ifndef W2V_SHARDS_H
+#define W2V_SHARDS_H
+
+#include "atomics.h"
+#include "w2v.h"
+
+W2V_INLINE int is_pausing(w2v_progress *progress) {
+    const int64_t tokens = progress->pause_tokens;
+    return flag_get(&progress->pause) || (tokens > 0 && atomic_get(&progress->tokens_done) >= tokens);
+}
+
+/* A shard that nobody has begun, or -1 when no more is to be begun. */
+W2V_INLINE int64_t shard_claim(w2v_progress *progress, int64_t n_shards) {
+    if (is_pausing(progress)) return -1;
+    const int64_t shard = atomic_add(&progress->next_shard, 1) - 1;
+    return shard < n_shards ? shard : -1;
+}
+
+#endif
