@@ -148,7 +148,7 @@ def load(
         It is of a kind that holds no vectors for us (the message says which), or damaged.
     """
     if cls is None:
-        from fastw2v.keyedvectors import KeyedVectors as cls  # noqa: N813
+        from fastw2v.keyedvectors import KeyedVectors as cls
     if format_name is None:
         kind = file_kinds.recognise_file(path)
         if kind.name not in FORMATS:
@@ -163,7 +163,9 @@ def save(wv: KeyedVectors, path: PathLike, format_name: str | None = None) -> No
     """Write vectors in a format of `FORMATS`, by default the one that the ending stands for; errors as its saver."""
     chosen = FORMATS[format_of(path) if format_name is None else format_name]
     if chosen.save is None:
-        raise ValueError(f"{os.fspath(path)}: {chosen.title} files are read only: use to_gensim().save() in Python")
+        raise ValueError(
+            f"{os.fspath(path)}: {chosen.title} files are read only: use to_gensim().save() in Python"
+        )
     chosen.save(wv, path)
 
 
@@ -174,7 +176,9 @@ def format_of(path: PathLike) -> str:
     for format_name, each in FORMATS.items():
         if ending in each.endings and (each.is_stream or name == os.fspath(path)):
             return format_name
-    endings = ", ".join(f"{'/'.join(each.endings)} ({each.title})" for each in FORMATS.values() if each.endings)
+    endings = ", ".join(
+        f"{'/'.join(each.endings)} ({each.title})" for each in FORMATS.values() if each.endings
+    )
     raise ValueError(
         f"{os.fspath(path)}: the ending decides the format and must be one of {endings}; all but .safetensors and .npz "
         f"may be followed by .gz, .bz2, .xz or .zst"
@@ -184,7 +188,11 @@ def format_of(path: PathLike) -> str:
 def _require_plain(path: PathLike) -> None:
     """ValueError for what must be a local file and is none, or is compressed."""
     if is_url(path):
-        raise ValueError(f"{os.fspath(path)}: download this file first; only word2vec's formats are read from URLs")
+        raise ValueError(
+            f"{os.fspath(path)}: download this file first; only word2vec's formats are read from URLs"
+        )
     with Path(path).open("rb") as file:
         if compression_of(file.read(16)) is not None:
-            raise ValueError(f"{os.fspath(path)}: unpack this file first; only formats of text and word2vec's are unpacked")
+            raise ValueError(
+                f"{os.fspath(path)}: unpack this file first; .safetensors and .npz are read as they are"
+            )

@@ -44,40 +44,61 @@ _OURS = {
     "sparsevectors": ("fastw2v-sparse", "sparse vectors of fastw2v", "read it with SparseVectors.load"),
     "cooccurrence": ("fastw2v-counts", "co-occurrence counts of fastw2v", "read it with Cooccurrence.load"),
 }  # fmt: skip
+_LOAD_WORD2VEC = "read it with KeyedVectors.load_word2vec_format"
 _KINDS = {
-    kind.name: kind
-    for kind in (
-        FileKind("empty", "an empty file", "nothing can be read from it"),
-        FileKind("word2vec-binary", "a file in word2vec's binary format", "read it with KeyedVectors.load_word2vec_format(..., binary=True)"),
-        FileKind("word2vec-text", "a file in word2vec's text format", "read it with KeyedVectors.load_word2vec_format"),
-        FileKind("glove", "text without a first line of two numbers, as GloVe writes it", "read it with KeyedVectors.load_word2vec_format(..., no_header=True)"),
-        FileKind("tensorboard", "numbers separated by tabs, as TensorBoard's projector has them", "read it with KeyedVectors.load_tensorboard"),
-        FileKind("npz", "an npz file of NumPy", "read it with KeyedVectors.load_npz"),
-        FileKind("npy", "a single NumPy array, without words", "if gensim has written it beside a .kv or .model file, read that one with KeyedVectors.from_gensim"),
-        FileKind("pickle", "a pickle", "if gensim has written it, KeyedVectors.from_gensim reads it; unpickling runs whatever is in the file, so do it only if you trust the source"),
-        FileKind("fasttext-bin", "a binary model of fastText", "its format is fastText's own: use the .vec file beside it, or gensim.models.fasttext.load_facebook_vectors and KeyedVectors.from_gensim"),
-        FileKind("safetensors", "a safetensors file", "but not written by fastw2v: rows and words cannot be told"),
-        FileKind("torch", "a file of PyTorch", "load it with PyTorch and use KeyedVectors.from_arrays"),
-        FileKind("zip", "a zip archive", "unpack it first"),
-        FileKind("hdf5", "an HDF5 file", "read it with h5py and use KeyedVectors.from_arrays"),
-        FileKind("compressed", "compressed data", "it was compressed twice: unpack it once"),
-        FileKind("html", "a web page", "the download did not bring the file itself"),
-        FileKind("git-lfs", "a pointer of Git LFS", "fetch the file itself with git lfs pull"),
-        FileKind("unknown", "of no kind that is known here", "damaged, perhaps, or of another kind than it seems"),
-    )
-}  # fmt: skip
+    "empty": ("an empty file", "nothing can be read from it"),
+    "word2vec-binary": ("a file in word2vec's binary format", f"{_LOAD_WORD2VEC}(..., binary=True)"),
+    "word2vec-text": ("a file in word2vec's text format", _LOAD_WORD2VEC),
+    "glove": (
+        "text without a first line of two numbers, as GloVe's",
+        f"{_LOAD_WORD2VEC}(..., no_header=True)",
+    ),
+    "tensorboard": (
+        "numbers separated by tabs, as TensorBoard's",
+        "read it with KeyedVectors.load_tensorboard",
+    ),
+    "npz": ("an npz file of NumPy", "read it with KeyedVectors.load_npz"),
+    "npy": (
+        "a single NumPy array, without words",
+        "if gensim has written it beside a .kv or .model file, give that one to KeyedVectors.from_gensim",
+    ),
+    "pickle": (
+        "a pickle",
+        "if gensim has written it, KeyedVectors.from_gensim reads it; unpickling runs whatever is in the file, so do "
+        "it only if you trust the source",
+    ),
+    "fasttext-bin": (
+        "a binary model of fastText",
+        "that format is fastText's own: take the .vec file beside it, or load it with "
+        "gensim.models.fasttext.load_facebook_vectors and give that to KeyedVectors.from_gensim",
+    ),
+    "safetensors": (
+        "a safetensors file",
+        "but not written by fastw2v: which rows are which words cannot be told",
+    ),
+    "torch": ("a file of PyTorch", "load it with PyTorch and use KeyedVectors.from_arrays"),
+    "zip": ("a zip archive", "unpack it first"),
+    "hdf5": ("an HDF5 file", "read it with h5py and use KeyedVectors.from_arrays"),
+    "compressed": ("compressed data", "unpack it first"),
+    "html": ("a web page", "the download did not bring the file itself"),
+    "git-lfs": ("a pointer of Git LFS", "fetch the file itself with git lfs pull"),
+    "unknown": ("of no kind that is known here", "damaged, perhaps, or of another kind than it seems"),
+}
 
 
 def recognise(start: bytes) -> FileKind:
     """Tell the kind of a file from its first bytes, decompressed; the more the surer, `START_BYTES` are enough."""
     ours = _our_kind(start)
-    return FileKind(*_OURS[ours]) if ours else _KINDS[_name(start)]
+    if ours is not None:
+        return FileKind(*_OURS[ours])
+    name = _name(start)
+    return FileKind(name, *_KINDS[name])
 
 
 def recognise_file(path: PathLike) -> FileKind:
     """Tell the kind of a file, compressed or not; errors as `fastw2v.vector_streams.open_source`."""
     with open_source(path) as source:
-        window = Window(source.stream, START_BYTES)
+        window = Window(source.stream)
         window.more()
         return recognise(bytes(window.view))
 

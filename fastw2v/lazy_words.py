@@ -42,7 +42,7 @@ class LazyWords(MutableSequence[str]):
         if slots is not None and (slots.dtype != np.int32 or slots.ndim != 1):
             raise ValueError(f"the vocabulary is damaged: wrong type or shape of {model_file.SLOTS}")
         self._tensors = {name: tensors[name] for name in model_file.WORD_TENSORS}
-        self.packed = PackedWords(*self._tensors.values(), slots)
+        self.packed = PackedWords(tensors["words"], tensors["word_ends"], slots)
         self.has_slots = slots is not None and len(slots) > 0
         self._words: list[str] | None = None
         self.rows = LazyRows(self)

@@ -12,17 +12,20 @@ writes over the old file; here rows of a padded matrix stream into an atomic rep
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
-from collections.abc import Collection, Iterable, Mapping
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from fastw2v import file_kinds
 from fastw2v._formats import PackedWords
+from fastw2v._version import __version__
 from fastw2v.atomic import atomic_write
 from fastw2v.vector_streams import PathLike
 
@@ -32,6 +35,7 @@ KINDS = ("keyedvectors", "word2vec", "cooccurrence", "sparsevectors", "ppmi", "s
 WORD_TENSORS = ("words", "word_ends")
 SLOTS = "word_slots"  # a hash table of the words, so that a mapped file can be searched
 
+_PARTS = ("settings", "state")
 _TYPE_NAMES = {"f8": "F64", "f4": "F32", "f2": "F16", "i8": "I64", "i4": "I32", "i2": "I16", "i1": "I8"}
 _TYPE_NAMES |= {"u8": "U64", "u4": "U32", "u2": "U16", "u1": "U8", "b1": "BOOL"}
 _DTYPES = {name: f"<{code}" for code, name in _TYPE_NAMES.items()}
@@ -39,9 +43,7 @@ _BLOCK_BYTES = 1 << 23
 _DATA_ALIGNMENT = 64
 
 
-def write(
-    path: PathLike, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]
-) -> None:
+def write(path: PathLike, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
     """Write named arrays and a dictionary of strings to `path`, atomically.
 
     Parameters
@@ -148,16 +150,46 @@ def map_file(path: PathLike, names: Collection[str]) -> tuple[dict[str, np.ndarr
     with Path(path).open("rb") as file:
         memory = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     n_head = int.from_bytes(memory[:8], "little")
-    head = json.loads(bytes(memory[8 : 8 + n_head]))
     tensors = {}
-    for name in names:
-        if name in head:
+    try:
+        head = json.loads(bytes(memory[8 : 8 + n_head]))
+        for name in (name for name in names if name in head):
             begin, end = (8 + n_head + offset for offset in head[name]["data_offsets"])
-            dtype = _DTYPES.get(head[name]["dtype"])
-            if dtype is None or begin % np.dtype(dtype).itemsize:
-                raise ValueError(f"{path}: the array {name!r} cannot be mapped: read the file without mmap")
+            dtype = np.dtype(_DTYPES[head[name]["dtype"]])
+            if begin % dtype.itemsize:  # not by our writer
+                raise ValueError(f"the array {name!r} is not aligned")
             tensors[name] = np.frombuffer(memory[begin:end], dtype).reshape(head[name]["shape"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{os.fspath(path)}: cannot be mapped, try it without mmap ({error})") from error
     return tensors, metadata
+
+
+def write_object(path: PathLike, kind: str, tensors: Mapping[str, np.ndarray], **parts: Any) -> None:
+    """Write what a class consists of: arrays, and `parts` that JSON can hold; errors as `write`."""
+    texts = {name: json.dumps(part) for name, part in parts.items()}
+    write(path, tensors, {"kind": kind, "fastw2v_version": __version__, **texts})
+
+
+@contextlib.contextmanager
+def reading_object(
+    path: PathLike, kind: str, title: str
+) -> Iterator[tuple[dict[str, np.ndarray], dict[str, Any]]]:
+    """Read a file of `write_object` for a block that puts the object together; yields arrays and parts.
+
+    Raises
+    ------
+    OSError
+        The file is missing or unreadable.
+    ValueError
+        It is of another kind, or damaged; also if the block fails for want of a part or with a wrong one.
+    """
+    tensors, metadata = read(path)
+    if metadata["kind"] != kind:
+        raise ValueError(f"{os.fspath(path)} holds no {title} but {metadata['kind']!r}")
+    try:
+        yield tensors, {name: json.loads(metadata[name]) for name in _PARTS if name in metadata}
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{os.fspath(path)}: damaged or incomplete file of {title} ({error})") from error
 
 
 def pack_words(words: Iterable[str]) -> dict[str, np.ndarray]:

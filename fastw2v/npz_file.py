@@ -7,7 +7,6 @@ array of strings. Nothing is unpickled, and an array takes no memory before its 
 
 from __future__ import annotations
 
-import io
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
@@ -75,7 +74,9 @@ def _read_array(name: str, member: Any) -> np.ndarray:
     """Read one array, block by block: its header may promise anything."""
     version = np.lib.format.read_magic(member)
     if version not in ((1, 0), (2, 0)):
-        raise ValueError(f"the array {name!r} has a format of version {version}, which holds no plain numbers")
+        raise ValueError(
+            f"the array {name!r} has a format of version {version}, which holds no plain numbers"
+        )
     read_header = (
         np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     )

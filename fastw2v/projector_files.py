@@ -14,7 +14,9 @@ from fastw2v.model_file import encode_word
 from fastw2v.vector_rows import Decoding, LineReader, RowError, write_text_rows
 from fastw2v.vector_streams import PathLike, Window, open_source, open_target, plain_name, read_lines
 
-_LINE_BREAK = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")  # what may end a line or a column elsewhere
+_LINE_BREAK = re.compile(
+    r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]"
+)  # what may end a line or a column elsewhere
 _MAX_FIRST_LINE = 1 << 26
 
 
@@ -29,7 +31,9 @@ def write(path: PathLike, words: Sequence[str], vectors: np.ndarray, metadata: P
     """Write both files; ValueError for a word that the projector would take for two."""
     for row, word in enumerate(words):
         if _LINE_BREAK.search(word):
-            raise ValueError(f"row {row}: the word {word!r} contains a tab or a line break, which ends it here")
+            raise ValueError(
+                f"row {row}: the word {word!r} contains a tab or a line break, which ends it here"
+            )
     lines = [encode_word(word, row) + b"\n" for row, word in enumerate(words)]
     with open_target(metadata) as file:
         file.writelines(lines)
@@ -64,11 +68,11 @@ def read(path: PathLike, metadata: PathLike) -> tuple[list[str], np.ndarray]:
             advice = file_kinds.advice(start, "tensorboard")
             raise ValueError(f"{source.name}, row {error.row}: {error}. {advice}") from error
     with open_source(metadata) as source:
-        lines = [
-            line.rstrip(b"\r").decode("utf-8", "surrogateescape") for line in read_lines(source)
-        ]
+        lines = [line.rstrip(b"\r").decode("utf-8", "surrogateescape") for line in read_lines(source)]
     if len(lines) == len(vectors) + 1 and "\t" in lines[0]:
         lines = lines[1:]
     if len(lines) != len(vectors):
-        raise ValueError(f"{os.fspath(metadata)}: {len(lines)} words for {len(vectors)} vectors in {Path(path).name}")
+        raise ValueError(
+            f"{os.fspath(metadata)}: {len(lines)} words for {len(vectors)} vectors in {Path(path).name}"
+        )
     return [line.split("\t")[0] for line in lines], vectors

@@ -155,7 +155,9 @@ class VectorExchange:
             theirs = keyed_vectors.load(os.fspath(source))
         theirs = getattr(theirs, "wv", theirs)
         if not isinstance(theirs, keyed_vectors):
-            raise TypeError(f"{type(theirs).__name__} is not gensim's KeyedVectors, nor a model that has them")
+            raise TypeError(
+                f"{type(theirs).__name__} is not gensim's KeyedVectors, nor a model that has them"
+            )
         counts = theirs.expandos.get("count")
         counts = None if counts is None else np.array(counts).astype(np.int64)
         return cls.from_arrays(theirs.index_to_key, np.array(theirs.vectors), counts)
@@ -169,12 +171,16 @@ class VectorExchange:
             Whether training leaves the vectors as they are.
         """
         torch = _extra("torch", "torch")
-        return torch.nn.Embedding.from_pretrained(torch.from_numpy(np.array(_dense(self.vectors))), freeze=freeze)
+        return torch.nn.Embedding.from_pretrained(
+            torch.from_numpy(np.array(_dense(self.vectors))), freeze=freeze
+        )
 
     def to_pandas(self) -> Any:
         """Return a `pandas.DataFrame` with a row for each word, which is its index (extra ``pandas``)."""
         pandas = _extra("pandas", "pandas")
-        return pandas.DataFrame(np.array(_dense(self.vectors)), index=pandas.Index(self.index_to_key, name="word"))
+        return pandas.DataFrame(
+            np.array(_dense(self.vectors)), index=pandas.Index(self.index_to_key, name="word")
+        )
 
 
 def _dense(vectors: Any) -> np.ndarray:

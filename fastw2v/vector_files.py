@@ -158,7 +158,9 @@ class VectorFiles(VectorExchange):
         options = word2vec_format.WriteOptions(binary, total_vec, write_header, prefix, append, threads)
         values = self.expandos.get(sort_attr)
         if fvocab is not None and values is None:
-            raise ValueError(f"fvocab cannot be written: these vectors have no counts (attribute {sort_attr!r})")
+            raise ValueError(
+                f"fvocab cannot be written: these vectors have no counts (attribute {sort_attr!r})"
+            )
         order = None
         if values is not None and (values[1:] > values[:-1]).any():
             order = np.argsort(-values.astype(np.result_type(values, np.int64)), kind="stable")

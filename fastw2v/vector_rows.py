@@ -179,6 +179,7 @@ class LineReader:
         self._decoding = decoding
         self._n_bytes = n_bytes
         self._has_word = has_word
+        self._blanks = b" \r\n" + separator
         self._layout = _formats.TextLayout(n_columns, separator, has_word, has_spaced_words)
         self._is_exact = np.dtype(decoding.dtype) in (np.dtype("=f4"), np.dtype("=f8"))
         self._words: list[str] = []
@@ -225,7 +226,7 @@ class LineReader:
 
     def rest_is_blank(self) -> bool:
         """Whether nothing but white space follows."""
-        while not (bytes(self._rest) + bytes(self._window.view)).strip(b" \r\n\t"):
+        while not (self._rest + bytes(self._window.view)).strip(self._blanks):
             self._rest = b""
             self._window.take(len(self._window.view))
             if not self._window.more():

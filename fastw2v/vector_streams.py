@@ -38,6 +38,7 @@ _MAGIC = {
     ".zst": rb"\x28\xb5\x2f\xfd",
 }
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_FIRST_BYTES = 1 << 16
 _BLOCK_BYTES = 1 << 22
 
 
@@ -166,9 +167,9 @@ class Window:
         The stream has nothing more.
     """
 
-    def __init__(self, stream: Readable, n_bytes: int = _BLOCK_BYTES) -> None:
+    def __init__(self, stream: Readable) -> None:
         self._stream = stream
-        self._memory = np.empty(n_bytes, np.uint8)
+        self._memory = np.empty(_FIRST_BYTES, np.uint8)
         self._begin = self._end = 0
         self.ended = False
 
@@ -183,10 +184,11 @@ class Window:
     def more(self) -> bool:
         """Read on, after what is not yet taken; False at the end of the stream."""
         left = self._end - self._begin
-        if left == len(self._memory):  # doubling keeps the work linear in what is read
-            self._memory = np.concatenate([self._memory, np.empty(left, np.uint8)])
-        elif self._begin:
-            self._memory[:left] = self._memory[self._begin : self._end].copy()
+        rest = self._memory[self._begin : self._end].copy()
+        # A small file takes little memory. Doubling for a long row keeps the work linear in what is read.
+        if self._end == len(self._memory) and (left == self._end or self._end < _BLOCK_BYTES):
+            self._memory = np.empty(2 * self._end, np.uint8)
+        self._memory[:left] = rest
         self._begin, self._end = 0, left
         while not self.ended and self._end < len(self._memory):  # decompressors give little at a time
             n_read = self._stream.readinto(self._memory.data[self._end :]) or 0

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class ReadOptions:
     binary: bool
     limit: int | None = None
     has_header: bool = True
-    decoding: Decoding = Decoding()
+    decoding: Decoding = field(default_factory=Decoding)
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,7 @@ def write(
     OSError
         See `fastw2v.atomic.atomic_write`: an old file at `path` is intact.
     """
-    encoded: Sequence[bytes] = _checked_words(words, options.prefix)
-    if order is not None:
-        encoded = [encoded[row] for row in order.tolist()]
+    encoded = _checked_words(words, options.prefix)
     with open_target(path, append=options.append) as file:
         if options.has_header:
             n_words = len(words) if options.n_words is None else options.n_words
