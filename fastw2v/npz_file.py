@@ -7,6 +7,11 @@ array of strings. Nothing is unpickled, and an array takes no memory before its 
 
 from __future__ import annotations
 
+import errno
+import os
+import struct
+import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
@@ -21,6 +26,11 @@ NAMES = ("vectors", *model_file.WORD_TENSORS, "counts")
 _VECTOR_NAMES = ("vectors", "embeddings", "embedding", "weights", "arr_0")
 _WORD_NAMES = ("words", "index_to_key", "vocab", "vocabulary", "labels", "tokens", "arr_1")
 _BLOCK_BYTES = 1 << 20
+# What zipfile, zlib and NumPy's parser of headers raise for damaged files.
+_DAMAGE = (
+    ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, RuntimeError, SyntaxError, struct.error,
+    tokenize.TokenError, zlib.error, zipfile.BadZipFile,
+)  # fmt: skip
 
 
 def write(path: PathLike, tensors: Mapping[str, np.ndarray]) -> None:
@@ -46,16 +56,15 @@ def read(path: PathLike) -> tuple[list[str], np.ndarray, np.ndarray | None]:
     with open(path, "rb") as file:
         start = file.read(file_kinds.START_BYTES)
         if file_kinds.recognise(start).name != "npz":
-            raise ValueError(f"{path}: not an npz file. {file_kinds.advice(start, 'npz')}")
+            raise ValueError(f"{os.fspath(path)}: not an npz file. {file_kinds.advice(start, 'npz')}")
         try:
             arrays = _read_arrays(file)
             vectors, words = _first(arrays, _VECTOR_NAMES), _first(arrays, _WORD_NAMES)
             return _words(arrays, words), vectors, arrays.get("counts")
-        except (
-            ValueError, TypeError, KeyError, EOFError, OverflowError, RuntimeError, SyntaxError, zlib.error,
-            zipfile.BadZipFile, zipfile.LargeZipFile,
-        ) as error:  # fmt: skip
-            raise ValueError(f"{path}: no vectors, or a damaged npz file: {error}") from error
+        except (*_DAMAGE, OSError) as error:
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:  # seeking to where no file can be
+                raise
+            raise ValueError(f"{os.fspath(path)}: no vectors, or a damaged npz file: {error}") from error
 
 
 def _read_arrays(file: BinaryIO) -> dict[str, np.ndarray]:
@@ -80,7 +89,9 @@ def _read_array(name: str, member: Any) -> np.ndarray:
     read_header = (
         np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     )
-    shape, is_fortran, dtype = read_header(member)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that Python 2 wrote the file
+        shape, is_fortran, dtype = read_header(member)
     if dtype.hasobject:
         raise ValueError(f"the array {name!r} holds Python objects, which would have to be unpickled")
     if any(size < 0 for size in shape):

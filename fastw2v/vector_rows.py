@@ -9,7 +9,7 @@ about twice as many; only who knows the size of a file may ask for all rows at o
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -23,6 +23,7 @@ from fastw2v.vector_streams import PathLike, Window
 _logger = logging.getLogger(__name__)
 _MAX_WORD_BYTES = 1 << 20
 _MAX_NUMBER_BYTES = 1 << 10  # a mean over a line: some numbers may be longer
+_PART_BYTES = 1 << 17  # of a text, that are worth a thread
 _ROWS_BYTES = 1 << 21  # of the vectors that are written at once by each thread
 _SPAN = np.dtype([("begin", np.int64), ("end", np.int64)])
 
@@ -179,6 +180,7 @@ class LineReader:
         self._decoding = decoding
         self._n_bytes = n_bytes
         self._has_word = has_word
+        self._separator = separator
         self._blanks = b" \r\n" + separator
         self._layout = _formats.TextLayout(n_columns, separator, has_word, has_spaced_words)
         self._is_exact = np.dtype(decoding.dtype) in (np.dtype("=f4"), np.dtype("=f8"))
@@ -196,19 +198,20 @@ class LineReader:
         """
         rows = GrowingRows(self._n_columns, self._decoding.dtype, n_expected)
         n_threads = thread_count(self._decoding.n_threads)
-        with ThreadPoolExecutor(n_threads) as pool:
+        with _Pool(n_threads) as pool:
             while n_rows is None or rows.n_rows < n_rows:
                 block = self._next_lines(rows.n_rows + 1)
                 if not block:
                     break
-                parts = _cut_lines(block, n_threads)
-                # As many rows as there are newlines, but no more than there can be of D numbers each.
-                capacities = [
-                    min(block.count(b"\n", begin, end), (end - begin) // (2 * self._n_columns) + 1)
-                    for begin, end in parts
-                ]
+                parts = _cut_lines(block, min(n_threads, len(block) // _PART_BYTES + 1))
+                n_lines = [block.count(b"\n", begin, end) for begin, end in parts]
                 if n_rows is not None:
-                    capacities = _limited(capacities, n_rows - rows.n_rows)
+                    n_lines = _limited(n_lines, n_rows - rows.n_rows)
+                # No room for more rows than there can be of D numbers each, whatever the newlines say.
+                capacities = [
+                    min(wanted, (end - begin) // (2 * self._n_columns))
+                    for wanted, (begin, end) in zip(n_lines, parts, strict=True)
+                ]
                 n_new = sum(capacities)
                 expected = 0
                 if self._n_bytes is not None and n_rows is None and rows.n_rows == 0:
@@ -218,7 +221,7 @@ class LineReader:
                 pieces = [room[starts[part] : starts[part + 1]] for part in range(len(parts))]
                 done = list(pool.map(self._read_part, [memoryview(block)[a:b] for a, b in parts], pieces))
                 del room
-                if not self._accept(block, parts, capacities, done, rows, n_rows):
+                if not self._accept(block, parts, n_lines, done, rows, n_rows):
                     break
         if n_rows is not None and rows.n_rows < n_rows:
             raise RowError(rows.n_rows + 1, "truncated")
@@ -260,20 +263,20 @@ class LineReader:
         self,
         block: bytes,
         parts: Sequence[tuple[int, int]],
-        capacities: Sequence[int],
+        n_lines: Sequence[int],
         done: Sequence[Any],
         rows: GrowingRows,
         n_rows: int | None,
     ) -> bool:
         """Count the rows that were read and decode their words; False at the end, RowError at a fault."""
-        for (begin, end), capacity, (spans, n_used, fault) in zip(parts, capacities, done, strict=True):
+        for (begin, end), wanted, (spans, n_used, fault) in zip(parts, n_lines, done, strict=True):
             if self._has_word:
                 self._decoding.words(memoryview(block)[begin:end], spans, self._words)
             rows.n_rows += len(spans)
             if rows.n_rows == n_rows:
                 self._rest = block[begin + n_used :]
                 return False
-            if fault is not None or len(spans) < capacity:
+            if len(spans) < wanted:
                 self._rest = block[begin + n_used :]
                 if n_rows is None and self.rest_is_blank():
                     return False
@@ -281,7 +284,8 @@ class LineReader:
         return True
 
     def _explain(self, fault: tuple[int, bytes | None] | None, line: bytes) -> str:
-        n_fields, wrong = fault or (1, None)
+        line = line.split(b"\n")[0].rstrip(self._blanks)
+        n_fields, wrong = fault or (line.count(self._separator) + 1, None)
         what = "a word and " if self._has_word else ""
         if wrong is None or n_fields != self._n_columns + self._has_word:
             n_found = n_fields - self._has_word
@@ -324,7 +328,7 @@ def write_text_rows(
         out = np.empty(len(letters) + n_numbers * _formats.MAX_NUMBER_CHARS, np.uint8)
         return out.data[: _formats.write_text(layout, letters, spans, rows, out)]
 
-    with ThreadPoolExecutor(n_parts) as pool:
+    with _Pool(n_parts) as pool:
         for encoded, rows in _blocks(encoded_words, vectors, order, n_parts):
             step = -(-len(rows) // n_parts)
             firsts = range(0, len(rows), step)
@@ -345,6 +349,29 @@ def without_repetitions(
     rows = sorted({word: row for row, word in reversed(list(enumerate(words)))}.values())
     _logger.warning("%s: %d words occur again; the first is kept", path, len(words) - len(rows))
     return [words[row] for row in rows], vectors[rows]
+
+
+class _Pool:
+    """Threads that start when there is work for more than one."""
+
+    def __init__(self, n_threads: int) -> None:
+        self._n_threads = n_threads
+        self._executor: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> _Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._executor is not None:
+            self._executor.shutdown()
+
+    def map(self, function: Callable[..., Any], *arguments: Sequence[Any]) -> Iterable[Any]:
+        """As the built-in map."""
+        if len(arguments[0]) == 1:
+            return map(function, *arguments)
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(self._n_threads)
+        return self._executor.map(function, *arguments)
 
 
 def thread_count(asked: int | None) -> int:

@@ -244,6 +244,6 @@ _PACKERS: dict[str, Callable[[BinaryIO], Any]] = {
     # Neither name nor time: the same vectors give the same bytes.
     ".gz": lambda file: gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0),
     ".bz2": lambda file: bz2.BZ2File(file, "wb"),
-    ".xz": lambda file: lzma.LZMAFile(file, "wb"),
+    ".xz": lambda file: lzma.LZMAFile(file, "wb"),  # noqa: SIM115 (open_target closes it)
     ".zst": _zst_packer,
 }
