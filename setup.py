@@ -1,4 +1,4 @@
-"""Builds the four extension modules; everything static (metadata, dependencies, tools) is in pyproject.toml.
+"""Builds the five extension modules; everything static (metadata, dependencies, tools) is in pyproject.toml.
 
 What needs code is here: which C files make up which extension, instruction-set flags on the kernel files only
 (the rest of the library must run on the oldest CPU of the platform), whether the compiler has OpenMP, and
@@ -37,6 +37,7 @@ os.chdir(HERE)  # sources are named relative to this folder, as setuptools wants
 
 CORPUS_SOURCES = ["counter.c"]
 COUNT_SOURCES = ["cooccur.c", "sparse.c"]
+FORMAT_SOURCES = ["decimal.c", "vector_rows.c"]
 KERNELS = {  # file: (macro that tells dispatch.c, CPU family, GCC and clang flags, MSVC flags)
     "kernels_avx2.c": ("W2V_WITH_AVX2", "x86-64", ["-mavx2", "-mfma"], ["/arch:AVX2"]),
     "kernels_avx512.c": (
@@ -48,7 +49,8 @@ KERNELS = {  # file: (macro that tells dispatch.c, CPU family, GCC and clang fla
     "kernels_neon.c": ("W2V_WITH_NEON", "arm64", [], []),
 }
 TRAIN_SOURCES = sorted(
-    {path.name for path in Path("src_c").glob("*.c")} - {*CORPUS_SOURCES, *COUNT_SOURCES, *KERNELS}
+    {path.name for path in Path("src_c").glob("*.c")}
+    - {*CORPUS_SOURCES, *COUNT_SOURCES, *FORMAT_SOURCES, *KERNELS}
 )
 
 FAMILY_TEST = {  # compiles only for this CPU family
@@ -98,6 +100,12 @@ def extensions() -> list[Extension]:
             **shared,
         ),
         Extension(
+            "fastw2v._formats",
+            ["fastw2v/_formats.pyx", *paths(FORMAT_SOURCES)],
+            depends=headers,
+            **shared,
+        ),
+        Extension(
             "fastw2v._train",
             ["fastw2v/_train.pyx", *paths(TRAIN_SOURCES)],
             depends=[*headers, *kernel_files, "fastw2v/_kernel_seams.pxi"],
@@ -130,7 +138,7 @@ class BuildExt(build_ext):
         for ext in self.extensions:
             ext.extra_compile_args += compile_args
             ext.extra_link_args += link_args
-            if ext.name != "fastw2v._corpus":
+            if ext.name not in ("fastw2v._corpus", "fastw2v._formats"):
                 ext.extra_compile_args += openmp_compile
                 ext.extra_link_args += openmp_link
         built = cythonize(

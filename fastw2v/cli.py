@@ -1,4 +1,4 @@
-"""The command line: ``fastw2v train | count | svd | similar | analogy | evaluate | info | demo``.
+"""The command line: ``fastw2v train | count | svd | similar | analogy | evaluate | convert | info | demo``.
 
 It checks what would be a pity to find out after training (the ending and the folder of the output), calls the
 library, and prints. Options and default settings are in cli_options.py, and nothing about training is decided
@@ -24,7 +24,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fastw2v import demo, evaluation, model_file
+from fastw2v import any_file, demo, evaluation, file_kinds, model_file
 from fastw2v.cli_options import (
     UsageError,
     count_settings_from,
@@ -46,12 +46,6 @@ from fastw2v.word2vec import Word2Vec
 
 Result = TypeVar("Result")
 
-_ENDINGS = {
-    ".bin": "word2vec binary",
-    ".txt": "word2vec text",
-    ".vec": "word2vec text",
-    ".safetensors": "fastw2v",
-}
 _KINDS = {"word2vec": "model", "svd": "SVD"}
 _EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 _EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
@@ -253,7 +247,7 @@ def _report(arguments: argparse.Namespace, report: Mapping[str, Any], summary: s
     elif not arguments.quiet:
         path = Path(arguments.output)
         size = f"{path.stat().st_size / 1e6:.1f} MB"
-        print(f"{summary}\nsaved {arguments.output} ({_ENDINGS[path.suffix]}, {size})")
+        print(f"{summary}\nsaved {arguments.output} ({_format_of(arguments.output)}, {size})")
 
 
 def _asked(make: Callable[[], Result]) -> Result:
@@ -286,21 +280,18 @@ def _untrained_model(settings: Mapping[str, Any]) -> Word2Vec:
 def _format_of(path: str) -> str:
     """Return what a file is by its ending, or say which endings there are."""
     try:
-        return _ENDINGS[Path(path).suffix]
-    except KeyError:
-        raise UsageError(
-            f"{path}: the ending decides the format and must be one of .bin (word2vec binary), .txt or .vec"
-            f" (word2vec text), .safetensors (fastw2v)"
-        ) from None
+        return any_file.FORMATS[any_file.format_of(path)].title
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
-def _check_output(output: str, corpus: Sequence[str | Path]) -> None:
-    """Find out before training whether the output can be written, and that it is not the corpus."""
+def _check_output(output: str, sources: Sequence[str | Path]) -> None:
+    """Find out before training whether the output can be written, and that it is not what is read."""
     path = Path(output)
     if path.is_dir():
         raise IsADirectoryError(None, "is a folder; name a file to write", output)
-    if path.exists() and any(path.samefile(source) for source in corpus):
-        raise UsageError(f"{output}: is a file of the corpus and would be overwritten")
+    if path.exists() and any(Path(source).exists() and path.samefile(source) for source in sources):
+        raise UsageError(f"{output}: is the input (corpus, counts or vectors) and would be overwritten")
     folder = path.resolve().parent
     try:
         with tempfile.TemporaryFile(dir=folder):
@@ -314,26 +305,28 @@ def _check_output(output: str, corpus: Sequence[str | Path]) -> None:
 
 def _save(model: Word2Vec | SVD, output: str, which: str = "in") -> None:
     """Write the vectors, or the whole model where the format can hold it and nothing else was asked for."""
-    suffix = Path(output).suffix
-    if suffix != ".safetensors" and isinstance(model, SVD):
-        model.wv.save_word2vec_format(output, binary=suffix == ".bin")
-    elif isinstance(model, SVD) or (suffix == ".safetensors" and which == "in"):
+    if any_file.format_of(output) == "fastw2v" and (isinstance(model, SVD) or which == "in"):
         model.save(output)
-    elif suffix != ".safetensors":
-        model.get_keyed_vectors(which).save_word2vec_format(output, binary=suffix == ".bin")
     else:
-        model.get_keyed_vectors(which).save(output)
+        any_file.save(model.wv if isinstance(model, SVD) else model.get_keyed_vectors(which), output)
 
 
 # --- looking at vectors ---
 
 
 def _read_vectors(path: str) -> KeyedVectors:
-    _format_of(path)
-    suffix = Path(path).suffix
-    if suffix == ".safetensors":
-        return KeyedVectors.load(path)
-    return KeyedVectors.load_word2vec_format(path, binary=suffix == ".bin")
+    return any_file.load(path)
+
+
+def _convert(arguments: argparse.Namespace) -> None:
+    output_format = arguments.output_format
+    if output_format is None:
+        _format_of(arguments.output)
+    _check_output(arguments.output, [arguments.input])
+    wv = any_file.load(
+        arguments.input, limit=arguments.limit, counts=arguments.vocab, format_name=arguments.input_format
+    )
+    any_file.save(wv, arguments.output, output_format)
 
 
 def _check_words(wv: KeyedVectors, words: Sequence[str]) -> None:
@@ -430,14 +423,15 @@ def _info(arguments: argparse.Namespace) -> None:
         return
     wv = _read_vectors(arguments.vectors)
     path = Path(arguments.vectors)
+    kind = file_kinds.recognise_file(path)
     facts: dict[str, Any] = {
         "file": path,
-        "format": f"{_ENDINGS[path.suffix]}, {path.stat().st_size:,} bytes",
+        "format": f"{any_file.FORMATS[kind.name].title}, {path.stat().st_size:,} bytes",
         "words": f"{len(wv):,}",
         "dimensions": wv.vector_size,
         "first words": " ".join(wv.index_to_key[:10]),
     }
-    if path.suffix == ".safetensors":
+    if kind.name == "fastw2v":
         _, metadata = model_file.read(path, ())
         facts["kind"] = _KINDS.get(metadata["kind"], "vectors only")
         if "settings" in metadata:
@@ -471,6 +465,7 @@ _COMMANDS = {
     "similar": _similar,
     "analogy": _analogy,
     "evaluate": _evaluate,
+    "convert": _convert,
     "info": _info,
     "demo": _demo,
 }

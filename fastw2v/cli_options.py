@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
 from fastw2v._version import __version__
+from fastw2v.any_file import FORMATS
 from fastw2v.intervals import Interval
 from fastw2v.losses import LOSSES
 
@@ -153,7 +154,11 @@ def make_parser() -> argparse.ArgumentParser:
         help="text, one sentence a line: files (also .gz, .bz2, .xz, .zst), folders, globs, or - for stdin",
     )
     train.add_argument(
-        "-o", "--output", required=True, metavar="OUT", help="file to write: .bin, .txt, .vec or .safetensors"
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="file to write: .bin, .txt, .vec, .safetensors, .npz or .tsv",
     )
     _add_model_options(train, [option for option, _, _, _ in _OPTIONS])
     train.add_argument("-q", "--quiet", action="store_true", help="no progress bars, no report")
@@ -210,6 +215,8 @@ def make_parser() -> argparse.ArgumentParser:
         help="use the N first (most frequent) words only; default all",
     )
     evaluate.add_argument("--json", action="store_true", help="report in one line of JSON")
+
+    _add_convert(commands)
 
     info = commands.add_parser("info", help="tell about this installation, or what a file of vectors holds")
     info.add_argument("vectors", nargs="?", metavar="VECTORS", help="file of vectors")
@@ -302,7 +309,11 @@ def _add_count_parsers(commands: Any) -> None:
     svd = commands.add_parser("svd", help="make vectors of counts: PPMI and truncated SVD")
     svd.add_argument("counts", metavar="COUNTS", help="file that count has written")
     svd.add_argument(
-        "-o", "--output", required=True, metavar="OUT", help="file to write: .bin, .txt, .vec or .safetensors"
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="file to write: .bin, .txt, .vec, .safetensors, .npz or .tsv",
     )
     for _, option, name, kind, choices, text in _SVD_OPTIONS:
         svd.add_argument(
@@ -327,9 +338,47 @@ def _defaults_of(name: str) -> str:
     return " (default " + ", ".join(f"{'/'.join(models)} {value}" for models, value in values.items()) + ")"
 
 
+def _add_convert(commands: Any) -> None:
+    convert = commands.add_parser(
+        "convert",
+        help="write a file of vectors in another format",
+        description="Formats: "
+        + "; ".join(f"{name} ({' '.join(each.endings) or 'no ending'})" for name, each in FORMATS.items()),
+    )
+    convert.add_argument("input", metavar="IN", help="file of vectors, compressed or not, or a URL")
+    convert.add_argument(
+        "output",
+        metavar="OUT",
+        help="file to write; .bin, .txt, .vec and .tsv may be followed by .gz and the like",
+    )
+    convert.add_argument(
+        "--from",
+        dest="input_format",
+        choices=tuple(FORMATS),
+        help="what IN is; default: its content tells. gensim unpickles IN: only if you trust its source",
+    )
+    convert.add_argument(
+        "--to",
+        dest="output_format",
+        choices=tuple(name for name, each in FORMATS.items() if each.save is not None),
+        help="what OUT is to be; default: its ending tells",
+    )
+    convert.add_argument(
+        "--binary",
+        dest="output_format",
+        action="store_const",
+        const="word2vec-binary",
+        help="the same as --to word2vec-binary",
+    )
+    convert.add_argument("--limit", type=_positive, metavar="N", help="the first N words only")
+    convert.add_argument(
+        "--vocab", metavar="FILE", help="lines of word and count, if IN is in word2vec's format"
+    )
+
+
 def _add_vectors(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "vectors", metavar="VECTORS", help="file of vectors: .bin, .txt, .vec or .safetensors"
+        "vectors", metavar="VECTORS", help="file of vectors, of any format that convert reads"
     )
 
 

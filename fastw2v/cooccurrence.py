@@ -6,7 +6,6 @@ corpus.py's work, counting row_counting.py's; what counts mean is ppmi.py's.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterable, Sequence
@@ -18,7 +17,6 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from fastw2v import model_file
-from fastw2v._version import __version__
 from fastw2v.corpus import Corpus, ReadOptions, build_vocabulary
 from fastw2v.row_counting import count_rows, make_weights, thin_ids
 from fastw2v.settings import MAX_WORKERS, check_choice, check_float, check_int, usable_cores
@@ -288,13 +286,8 @@ class Cooccurrence:
             **model_file.pack_words(self.index_to_key),
         }
         state = {"corpus_count": self.corpus_count, "corpus_total_words": self.corpus_total_words}
-        metadata = {
-            "kind": "cooccurrence",
-            "fastw2v_version": __version__,
-            "settings": json.dumps(None if self.settings is None else asdict(self.settings)),
-            "state": json.dumps(state),
-        }
-        model_file.write(path, tensors, metadata)
+        settings = None if self.settings is None else asdict(self.settings)
+        model_file.write_object(path, "cooccurrence", tensors, settings=settings, state=state)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Cooccurrence:
@@ -308,16 +301,11 @@ class Cooccurrence:
         ValueError
             It is of another kind, or damaged.
         """
-        tensors, metadata = model_file.read(path)
-        if metadata["kind"] != "cooccurrence":
-            raise ValueError(f"{os.fspath(path)} holds no co-occurrence counts but {metadata['kind']!r}")
-        try:
+        with model_file.reading_object(path, "cooccurrence", "co-occurrence counts") as (tensors, parts):
             self = cls.from_matrix(unpack_csr(tensors), model_file.unpack_words(tensors), tensors["counts"])
-            settings, state = json.loads(metadata["settings"]), json.loads(metadata["state"])
+            settings, state = parts["settings"], parts["state"]
             self.settings = None if settings is None else CountSettings(**settings)
             self.corpus_count, self.corpus_total_words = state["corpus_count"], state["corpus_total_words"]
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{os.fspath(path)}: damaged or incomplete file of counts ({error})") from error
         return self
 
 

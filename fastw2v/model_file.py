@@ -12,31 +12,39 @@ writes over the old file; here rows of a padded matrix stream into an atomic rep
 
 from __future__ import annotations
 
+import contextlib
 import json
+import mmap
 import os
-import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from fastw2v import file_kinds
+from fastw2v._formats import PackedWords
+from fastw2v._version import __version__
 from fastw2v.atomic import atomic_write
+from fastw2v.vector_streams import PathLike
 
 FORMAT = "fastw2v"
 FORMAT_VERSION = 1
 KINDS = ("keyedvectors", "word2vec", "cooccurrence", "sparsevectors", "ppmi", "svd")
 WORD_TENSORS = ("words", "word_ends")
+SLOTS = "word_slots"  # a hash table of the words, so that a mapped file can be searched
 
+_PARTS = ("settings", "state")
 _TYPE_NAMES = {"f8": "F64", "f4": "F32", "f2": "F16", "i8": "I64", "i4": "I32", "i2": "I16", "i1": "I8"}
 _TYPE_NAMES |= {"u8": "U64", "u4": "U32", "u2": "U16", "u1": "U8", "b1": "BOOL"}
+_DTYPES = {name: f"<{code}" for code, name in _TYPE_NAMES.items()}
 _BLOCK_BYTES = 1 << 23
 _DATA_ALIGNMENT = 64
 
 
 def write(
-    path: str | os.PathLike[str],
+    path: PathLike,
     tensors: Mapping[str, np.ndarray],
     metadata: Mapping[str, str],
     temporary: str | None = None,
@@ -93,7 +101,7 @@ def write(
 
 
 def read(
-    path: str | os.PathLike[str], names: Collection[str] | None = None
+    path: PathLike, names: Collection[str] | None = None
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Read a file of `write`.
 
@@ -121,7 +129,7 @@ def read(
     """
     path = Path(path)
     with path.open("rb") as file:  # for the ordinary exceptions: missing, a folder, no permission
-        start = file.read(16)
+        start = file.read(file_kinds.START_BYTES)
     try:
         with safe_open(path, framework="np") as tensor_file:
             metadata = dict(tensor_file.metadata() or {})
@@ -132,8 +140,63 @@ def read(
     except (SafetensorError, OSError, TypeError, KeyError, AttributeError) as error:
         # Which of these comes out depends on the version of safetensors and on what is wrong with the file
         # (an array type that NumPy has not, for one); all of them mean the file.
-        raise ValueError(f"{path}: {_what_is_wrong(start)} ({error})") from error
+        raise ValueError(
+            f"{path}: not a safetensors file, or a damaged one. "
+            f"{file_kinds.advice(start, 'fastw2v')} ({error})"
+        ) from error
     return tensors, metadata
+
+
+def map_file(path: PathLike, names: Collection[str]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Read a file of `write` without reading its arrays: they are views of the file, mapped into memory.
+
+    Parameters, results and exceptions are those of `read`, but the arrays cannot be written to. The file must stay as
+    it is while they are in use; replacing it (as all writers of the package do) leaves them the old one.
+    """
+    _, metadata = read(path, ())  # which checks the header, and the size of the file against it
+    with Path(path).open("rb") as file:
+        memory = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    n_head = int.from_bytes(memory[:8], "little")
+    tensors = {}
+    try:
+        head = json.loads(bytes(memory[8 : 8 + n_head]))
+        for name in (name for name in names if name in head):
+            begin, end = (8 + n_head + offset for offset in head[name]["data_offsets"])
+            dtype = np.dtype(_DTYPES[head[name]["dtype"]])
+            if begin % dtype.itemsize:  # not by our writer
+                raise ValueError(f"the array {name!r} is not aligned")
+            tensors[name] = np.frombuffer(memory[begin:end], dtype).reshape(head[name]["shape"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{os.fspath(path)}: cannot be mapped, try it without mmap ({error})") from error
+    return tensors, metadata
+
+
+def write_object(path: PathLike, kind: str, tensors: Mapping[str, np.ndarray], **parts: Any) -> None:
+    """Write what a class consists of: arrays, and `parts` that JSON can hold; errors as `write`."""
+    texts = {name: json.dumps(part) for name, part in parts.items()}
+    write(path, tensors, {"kind": kind, "fastw2v_version": __version__, **texts})
+
+
+@contextlib.contextmanager
+def reading_object(
+    path: PathLike, kind: str, title: str
+) -> Iterator[tuple[dict[str, np.ndarray], dict[str, Any]]]:
+    """Read a file of `write_object` for a block that puts the object together; yields arrays and parts.
+
+    Raises
+    ------
+    OSError
+        The file is missing or unreadable.
+    ValueError
+        It is of another kind, or damaged; also if the block fails for want of a part or with a wrong one.
+    """
+    tensors, metadata = read(path)
+    if metadata["kind"] != kind:
+        raise ValueError(f"{os.fspath(path)} holds no {title} but {metadata['kind']!r}")
+    try:
+        yield tensors, {name: json.loads(metadata[name]) for name in _PARTS if name in metadata}
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{os.fspath(path)}: damaged or incomplete file of {title} ({error})") from error
 
 
 def pack_words(words: Iterable[str]) -> dict[str, np.ndarray]:
@@ -148,7 +211,7 @@ def pack_words(words: Iterable[str]) -> dict[str, np.ndarray]:
     -------
     dict of str to numpy.ndarray
         ``words``: uint8, the UTF-8 bytes of all words, one after the other; ``word_ends``: int64 [V], where
-        in them each word ends.
+        in them each word ends; ``word_slots``: int32, a hash table of them (src_c/w2v.h), if there are words.
 
     Raises
     ------
@@ -158,8 +221,10 @@ def pack_words(words: Iterable[str]) -> dict[str, np.ndarray]:
         A word has no UTF-8 form: a surrogate that does not stand for a byte.
     """
     encoded = [encode_word(word, row) for row, word in enumerate(words)]
+    letters = np.frombuffer(b"".join(encoded), np.uint8)
     ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), dtype=np.int64)
-    return {"words": np.frombuffer(b"".join(encoded), np.uint8), "word_ends": ends}
+    slots = PackedWords(letters, ends).make_slots()
+    return {"words": letters, "word_ends": ends, **({} if slots is None else {SLOTS: slots})}
 
 
 def unpack_words(tensors: Mapping[str, np.ndarray]) -> list[str]:
@@ -170,11 +235,8 @@ def unpack_words(tensors: Mapping[str, np.ndarray]) -> list[str]:
     ValueError
         The arrays are missing or contradict each other.
     """
-    if any(name not in tensors for name in WORD_TENSORS):
-        raise ValueError(f"the arrays {' and '.join(WORD_TENSORS)} are missing: no vocabulary")
+    check_word_types(tensors)
     letters, ends = tensors["words"], tensors["word_ends"]
-    if letters.dtype != np.uint8 or letters.ndim != 1 or ends.dtype != np.int64 or ends.ndim != 1:
-        raise ValueError("the vocabulary is damaged: wrong types or shapes of words and word_ends")
     last_end = int(ends[-1]) if len(ends) else 0
     if last_end != len(letters) or (len(ends) and (ends[0] < 0 or bool((ends[1:] < ends[:-1]).any()))):
         raise ValueError("the vocabulary is damaged: word_ends does not divide words")
@@ -184,6 +246,15 @@ def unpack_words(tensors: Mapping[str, np.ndarray]) -> list[str]:
         blob[start:end].decode("utf-8", "surrogateescape")
         for start, end in zip([0, *bounds][:-1], bounds, strict=True)
     ]
+
+
+def check_word_types(tensors: Mapping[str, np.ndarray]) -> None:
+    """ValueError unless the arrays of `pack_words` are there, with the right types."""
+    if any(name not in tensors for name in WORD_TENSORS):
+        raise ValueError(f"the arrays {' and '.join(WORD_TENSORS)} are missing: no vocabulary")
+    letters, ends = tensors["words"], tensors["word_ends"]
+    if letters.dtype != np.uint8 or letters.ndim != 1 or ends.dtype != np.int64 or ends.ndim != 1:
+        raise ValueError("the vocabulary is damaged: wrong types or shapes of words and word_ends")
 
 
 def encode_word(word: str, row: int) -> bytes:
@@ -216,14 +287,3 @@ def _check_metadata(path: Path, metadata: Mapping[str, str]) -> None:
         raise ValueError(f"{path}: damaged: format_version is {version!r}")
     if int(version) > FORMAT_VERSION:
         raise ValueError(f"{path}: format version {version} is newer than this fastw2v can read; upgrade it")
-
-
-def _what_is_wrong(start: bytes) -> str:
-    """Guess from its first bytes what a file is that is no safetensors file."""
-    if not start:
-        return "the file is empty"
-    if re.match(rb"\d+ \d+\s", start):
-        return "not a safetensors file; perhaps in word2vec's format: try KeyedVectors.load_word2vec_format"
-    if re.match(rb"\x80[\x02-\x05]", start):
-        return "not a safetensors file but a pickle; if it is gensim's: call save_word2vec_format there"
-    return "not a safetensors file, or a damaged or truncated one"

@@ -6,7 +6,6 @@ of rows that threads share. Counting is cooccurrence.py's business, queries are 
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from dataclasses import asdict, dataclass
@@ -18,7 +17,6 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from fastw2v import model_file
-from fastw2v._version import __version__
 from fastw2v.cooccurrence import Cooccurrence, check_workers
 from fastw2v.crew import Crew
 from fastw2v.settings import check_float
@@ -126,17 +124,12 @@ class PPMI(SparseVectors):
 
     def save(self, fname: str | os.PathLike[str]) -> None:
         """Write everything to one safetensors file, atomically; OSError if it cannot be written."""
-        metadata = {
-            "kind": self._kind,
-            "fastw2v_version": __version__,
-            "settings": json.dumps(asdict(self.settings)),
-        }
-        model_file.write(fname, self.to_tensors(), metadata)
+        model_file.write_object(fname, self._kind, self.to_tensors(), settings=asdict(self.settings))
 
     @classmethod
-    def load(cls, fname: str | os.PathLike[str]) -> PPMI:
+    def load(cls, fname: str | os.PathLike[str], mmap: bool | str | None = None) -> PPMI:
         """
-        Read a file of `save`.
+        Read a file of `save`; `mmap` is for dense vectors and refused.
 
         Raises
         ------
@@ -145,14 +138,9 @@ class PPMI(SparseVectors):
         ValueError
             It is of another kind, or damaged.
         """
-        tensors, metadata = model_file.read(fname)
-        if metadata["kind"] != cls._kind:
-            raise ValueError(f"{os.fspath(fname)} holds no PPMI matrix but {metadata['kind']!r}")
-        try:
-            self = cls.from_tensors(tensors)
-            self.settings = PPMISettings(**json.loads(metadata["settings"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{os.fspath(fname)}: damaged or incomplete file ({error})") from error
+        with model_file.reading_object(fname, cls._kind, "PPMI matrix") as (tensors, parts):
+            self = cls.from_tensors(tensors, lazy=bool(mmap))
+            self.settings = PPMISettings(**parts["settings"])
         return self
 
 

@@ -96,8 +96,10 @@ class SparseVectors(KeyedVectors):
         return tensors
 
     @classmethod
-    def from_tensors(cls: type[Self], tensors: Mapping[str, np.ndarray]) -> Self:
+    def from_tensors(cls: type[Self], tensors: Mapping[str, np.ndarray], lazy: bool = False) -> Self:
         """Undo `to_tensors`; ValueError if arrays are missing or contradict each other."""
+        if lazy:
+            raise ValueError("sparse vectors cannot be mapped: load them without mmap")
         words = model_file.unpack_words(tensors)
         return cls.from_csr(words, unpack_csr(tensors), tensors.get("counts"))
 

@@ -6,7 +6,6 @@ ordinary `KeyedVectors`.
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
@@ -14,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v import model_file
-from fastw2v._version import __version__
 from fastw2v.cooccurrence import check_workers, checked_csr
 from fastw2v.keyedvectors import KeyedVectors
 from fastw2v.settings import check_choice, check_float, check_int
@@ -172,12 +170,8 @@ class SVD:
             "right_vectors": self.right_vectors,
             "singular_values": self.singular_values,
         }
-        metadata = {
-            "kind": "svd",
-            "fastw2v_version": __version__,
-            "settings": json.dumps({"eig": self.eig, "which": self.which}),
-        }
-        model_file.write(path, tensors, metadata)
+        settings = {"eig": self.eig, "which": self.which}
+        model_file.write_object(path, "svd", tensors, settings=settings)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> SVD:
@@ -191,20 +185,14 @@ class SVD:
         ValueError
             It is of another kind, or damaged.
         """
-        tensors, metadata = model_file.read(path)
-        if metadata["kind"] != "svd":
-            raise ValueError(f"{os.fspath(path)} holds no SVD but {metadata['kind']!r}")
-        try:
+        with model_file.reading_object(path, "svd", "SVD") as (tensors, parts):
             names = KeyedVectors.from_tensors(tensors)
             factors = Factors(tensors["left_vectors"], tensors["singular_values"], tensors["right_vectors"])
             shapes = {names.vectors.shape, factors.left.shape, factors.right.shape}
             if len(shapes) != 1 or factors.values.shape != names.vectors.shape[1:]:
                 raise ValueError("arrays do not fit together")
-            settings = json.loads(metadata["settings"])
             self = cls.__new__(cls)
-            self.eig = check_float("eig", settings["eig"])
-            self.which = check_choice("which", settings["which"], ("w", "w+c"))
+            self.eig = check_float("eig", parts["settings"]["eig"])
+            self.which = check_choice("which", parts["settings"]["which"], ("w", "w+c"))
             self._set(factors, names)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{os.fspath(path)}: damaged or incomplete file ({error})") from error
         return self

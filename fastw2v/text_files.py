@@ -179,22 +179,21 @@ def open_stream(file: TextFile) -> Iterator[tuple[Readable, BinaryIO]]:
         if decompressor is None:
             yield cast(Readable, raw), cast(BinaryIO, raw)
             return
-        try:
+        with damage_named(f"corpus file {str(file.path)!r}", file.path.suffix):
             yield decompressor(cast(BinaryIO, raw)), cast(BinaryIO, raw)
-        except (EOFError, zlib.error, lzma.LZMAError, _ZstdDamage) as error:
-            raise _damaged(file, error) from error
-        except OSError as error:
-            if (
-                error.errno is not None
-            ):  # from the operating system; gzip and bz2 raise OSError for bad data, too
-                raise
-            raise _damaged(file, error) from error
 
 
-def _damaged(file: TextFile, error: Exception) -> ValueError:
-    return ValueError(
-        f"corpus file {str(file.path)!r} is not a whole and sound {file.path.suffix} file: {error}"
-    )
+@contextmanager
+def damage_named(name: str, kind: str) -> Iterator[None]:
+    """Turn what decompressors raise for bad data into a ValueError that names the file and its kind."""
+    try:
+        yield
+    except (EOFError, zlib.error, lzma.LZMAError, _ZstdDamage) as error:
+        raise ValueError(f"{name} is not a whole and sound {kind} file: {error}") from error
+    except OSError as error:
+        if error.errno is not None:  # from the operating system; gzip and bz2 raise OSError for bad data, too
+            raise
+        raise ValueError(f"{name} is not a whole and sound {kind} file: {error}") from error
 
 
 # ---- compressed formats ----
@@ -208,9 +207,11 @@ class _ZstdReader(io.RawIOBase):
     """All frames of a zstd file; unlike the packages' own readers it refuses a frame that is cut short."""
 
     CHUNK = 1 << 16
+    BITE = 1 << 10  # four bytes can stand for 128 kB, and what one bite stands for is in memory at once
 
     def __init__(self, raw: BinaryIO) -> None:
         self._raw = raw
+        self._packed = memoryview(b"")
         self._new, self._error = _zstd_decompressor()
         self._frame = self._new()
         self._in_frame = False
@@ -229,17 +230,19 @@ class _ZstdReader(io.RawIOBase):
 
     def _decompress(self) -> bool:
         """Decompress one more chunk; False at the end of the file."""
-        chunk = self._raw.read(self.CHUNK)
         if self._frame.eof:
-            chunk = self._frame.unused_data + chunk
+            self._packed = memoryview(self._frame.unused_data + bytes(self._packed))
             self._frame, self._in_frame = self._new(), False
-        if not chunk:
+        if not self._packed:
+            self._packed = memoryview(self._raw.read(self.CHUNK))
+        if not self._packed:
             if self._in_frame:
                 raise _ZstdDamage("the file ends before its data do")
             return False
         self._in_frame = True
+        bite, self._packed = self._packed[: self.BITE], self._packed[self.BITE :]
         try:
-            self._ready = memoryview(self._frame.decompress(chunk))
+            self._ready = memoryview(self._frame.decompress(bite))
         except self._error as error:
             raise _ZstdDamage(str(error)) from error
         return True

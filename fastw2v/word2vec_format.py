@@ -1,31 +1,38 @@
-"""The file formats of word2vec.c, binary and text, as gensim writes and reads them too.
+"""The file formats of word2vec.c, binary and text, as gensim, GloVe and fastText write them, too.
 
-Both start with the line ``V D``. Binary: ``word``, a space, D little-endian float32, and a newline, which
-gensim leaves out and both read. Text: ``word`` and D decimal numbers, separated by single spaces, one word a
-line. A word is any bytes but white space; bytes that are not UTF-8 come and go as surrogateescape.
+Both start with the line ``V D``, which GloVe leaves out. Binary: ``word``, a space, D little-endian float32, and a
+newline, which gensim leaves out and both read. Text: ``word`` and D decimal numbers, separated by single spaces,
+one word a line; fastText adds a space at its end. A word is any bytes but white space; bytes that are not UTF-8 come
+and go as surrogateescape. In files without a header a word may contain spaces, as in some of GloVe's.
 
-This module knows bytes, words and matrices, not `KeyedVectors`, which is its only caller. It trusts nothing
-it reads: sizes are checked against the size of the file before memory is taken, and whatever is not exactly
-V rows of D numbers is a ValueError that names the file and the row (counted from 1).
+This module knows bytes, words and matrices, not `KeyedVectors`. It trusts nothing it reads: memory is taken for what
+has been read, or can be in a file of this size, and whatever is not exactly V rows of D numbers is a ValueError that
+names the file and the row (counted from 1).
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from fastw2v.atomic import atomic_write
+from fastw2v import file_kinds
 from fastw2v.model_file import encode_word
+from fastw2v.vector_rows import (
+    Decoding,
+    LineReader,
+    RowError,
+    cannot_decode,
+    read_binary_rows,
+    write_binary_rows,
+    write_text_rows,
+)
+from fastw2v.vector_streams import PathLike, Source, Window, open_source, open_target, read_lines
 
-_ROWS_PER_WRITE = 1024  # so that a block stays in cache
-_READ_BYTES = 1 << 22
 _MAX_HEADER_BYTES = 256
+_MAX_FIRST_LINE = 1 << 26
 _WHITE_SPACE = re.compile(rb"[ \t\n\v\f\r]")
 _HEADER = re.compile(rb"[ \t]*(\d{1,15})[ \t]+(\d{1,8})[ \t]*\r?\n")
 
@@ -38,49 +45,71 @@ class ReadOptions:
     ----------
     binary : bool
         Which of the two formats it is.
-    encoding, errors : str
-        How the words' bytes become str.
     limit : int or None
         Read only so many rows from the beginning.
     has_header : bool
         False: the line ``V D`` is missing, as in GloVe's files. Text only.
-    dtype : numpy dtype
-        Type of the vectors.
+    decoding : Decoding
+        How bytes become words and numbers.
     """
 
     binary: bool
-    encoding: str = "utf-8"
-    errors: str = "surrogateescape"
     limit: int | None = None
     has_header: bool = True
-    dtype: Any = np.float32
+    decoding: Decoding = field(default_factory=Decoding)
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    """How to write a file.
+
+    Attributes
+    ----------
+    binary : bool
+        Which of the two formats it is to be.
+    n_words : int or None
+        What the header promises, if not the number of words: more files are to be appended.
+    has_header : bool
+        False: leave out the line ``V D``.
+    prefix : str
+        Before each word.
+    append : bool
+        Put the rows behind what is in the file already.
+    n_threads : int or None
+        As in `Decoding`.
+    """
+
+    binary: bool
+    n_words: int | None = None
+    has_header: bool = True
+    prefix: str = ""
+    append: bool = False
+    n_threads: int | None = None
 
 
 def write(
-    path: str | os.PathLike[str],
+    path: PathLike,
     words: Sequence[str],
     vectors: np.ndarray,
-    *,
-    binary: bool,
+    options: WriteOptions,
     order: np.ndarray | None = None,
 ) -> None:
-    """Write words and their vectors, atomically.
+    """Write words and their vectors, atomically; compressed if the name ends in .gz, .bz2, .xz or .zst.
 
-    Binary files equal word2vec.c's. DIFFERS: numbers in text have nine significant digits (``%.9g``), which
-    bring each float32 back exactly. word2vec.c writes six decimals (``%lf``), which lose most of a small
-    number, and a space at the end of the line; gensim writes the shortest digits that come back exactly,
-    which takes more than three times as long.
+    Binary files equal word2vec.c's. DIFFERS: gensim leaves out their newlines. Text has the fewest digits that bring
+    each float32 back exactly, as gensim's. DIFFERS: word2vec.c writes six decimals (``%lf``), which lose most of a
+    small number, and a space at the end of the line.
 
     Parameters
     ----------
     path : str or os.PathLike
-        The file to create or replace.
+        The file to create or replace, or a URL (see `fastw2v.vector_streams.open_target`).
     words : sequence of str
         V words.
     vectors : numpy.ndarray, shape [V, D]
         Written as float32. Rows may be padded.
-    binary : bool
-        The format.
+    options : WriteOptions
+        How to write it.
     order : numpy.ndarray of int, shape [V], optional
         The rows in the order in which they are to be written.
 
@@ -91,33 +120,35 @@ def write(
     OSError
         See `fastw2v.atomic.atomic_write`: an old file at `path` is intact.
     """
-    n_words, vector_size = vectors.shape
-    encoded = _checked_words(words)
-    if order is not None:
-        encoded = [encoded[row] for row in order.tolist()]
-    format_block = _binary_block if binary else _text_block
-    with atomic_write(path) as file:
-        file.write(b"%d %d\n" % (n_words, vector_size))
-        for first in range(0, n_words, _ROWS_PER_WRITE):
-            last = min(first + _ROWS_PER_WRITE, n_words)
-            rows = vectors[first:last] if order is None else vectors[order[first:last]]
-            file.write(format_block(encoded[first:last], np.ascontiguousarray(rows, "<f4")))
+    encoded = _checked_words(words, options.prefix)
+    with open_target(path, append=options.append) as file:
+        if options.has_header:
+            n_words = len(words) if options.n_words is None else options.n_words
+            file.write(b"%d %d\n" % (n_words, vectors.shape[1]))
+        if options.binary:
+            write_binary_rows(file, encoded, vectors, order)
+        else:
+            write_text_rows(file, encoded, vectors, order, n_threads=options.n_threads)
 
 
-def write_vocabulary(path: str | os.PathLike[str], words: Sequence[str], counts: Sequence[int]) -> None:
-    """Write ``word count`` lines, as word2vec.c does with ``-save-vocab``; errors as `write`."""
-    lines = [b"%b %d\n" % line for line in zip(_checked_words(words), counts, strict=True)]
-    with atomic_write(path) as file:
-        file.writelines(lines)
+def write_vocabulary(
+    path: PathLike, words: Sequence[str], values: Sequence[object], options: WriteOptions
+) -> None:
+    """Write lines ``word value``, as word2vec.c does with ``-save-vocab``; errors as `write`."""
+    encoded = _checked_words(words, options.prefix)
+    with open_target(path, append=options.append) as file:
+        file.writelines(
+            b"%b %b\n" % (word, str(value).encode()) for word, value in zip(encoded, values, strict=True)
+        )
 
 
-def read(path: str | os.PathLike[str], options: ReadOptions) -> tuple[list[str], np.ndarray]:
+def read(path: PathLike, options: ReadOptions) -> tuple[list[str], np.ndarray]:
     """Read words and their vectors.
 
     Parameters
     ----------
     path : str or os.PathLike
-        An uncompressed regular file.
+        A regular file, compressed or not, or a URL (see `fastw2v.vector_streams.open_source`).
     options : ReadOptions
         How to read it.
 
@@ -139,200 +170,138 @@ def read(path: str | os.PathLike[str], options: ReadOptions) -> tuple[list[str],
         raise ValueError(f"limit must not be negative, but is {options.limit}")
     if options.binary and not options.has_header:
         raise ValueError("no_header is for text files: a binary file without a header has no known width")
-    path = Path(path)
-    if path.exists() and not path.is_file() and not path.is_dir():  # a folder: open() says so
-        raise ValueError(f"{path}: not a regular file; vectors are read from files only")
-    with path.open("rb") as file:
-        reader = _Reader(file, str(path), path.stat().st_size, options)
-        return reader.read_binary() if options.binary else reader.read_text()
+    with open_source(path) as source:
+        reader = _Reader(source, options)
+        try:
+            return reader.read_binary() if options.binary else reader.read_text()
+        except RowError as error:
+            promise = reader.promise if str(error) == "truncated" else ""
+            raise ValueError(f"{source.name}, row {error.row}: {error}{promise}") from error
 
 
-def read_vocabulary(path: str | os.PathLike[str], options: ReadOptions) -> dict[str, int]:
-    """Read ``word count`` lines; ValueError with file and line for anything else."""
+def read_vocabulary(path: PathLike, decoding: Decoding) -> dict[str, int]:
+    """Read lines ``word count``; ValueError with file and line for anything else."""
     counts: dict[str, int] = {}
-    with Path(path).open("rb") as file:
-        for line_number, line in enumerate(file, 1):
-            place = f"{os.fspath(path)}, line {line_number}"
-            word, _, count = line.rstrip(b"\r\n").rpartition(b" ")
+    with open_source(path) as source:
+        for number, line in enumerate(read_lines(source), 1):
+            word, _, count = line.rstrip(b"\r").rpartition(b" ")
             if not re.fullmatch(rb"\d{1,18}", count):
-                raise ValueError(f"{place}: expected 'word count'")
-            counts[_decoded(word, options, place)] = int(count)
+                raise ValueError(f"{source.name}, line {number}: expected 'word count'")
+            try:
+                counts[word.decode(decoding.encoding, decoding.errors)] = int(count)
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{source.name}, line {number}: {cannot_decode(error)}") from error
     return counts
 
 
 class _Reader:
     """One reading of one file: what its parts share for their checks and messages."""
 
-    def __init__(self, file: BinaryIO, name: str, n_bytes: int, options: ReadOptions) -> None:
-        self.file = file
-        self.name = name
-        self.n_bytes = n_bytes
+    def __init__(self, source: Source, options: ReadOptions) -> None:
+        self.name = source.name
+        self.n_bytes = source.n_bytes
         self.options = options
+        self.window = Window(source.stream)
+        self.window.more()
+        self.start = bytes(self.window.view[: file_kinds.START_BYTES])
+        self.promise = ""  # what the first line says, for messages about files that end too early
 
-    def error(self, row: int, message: str) -> ValueError:
-        return ValueError(f"{self.name}, row {row}: {message}")
-
-    def read_header(self) -> tuple[int, int]:
-        line = self.file.readline(_MAX_HEADER_BYTES)
-        match = _HEADER.fullmatch(line)
+    def read_header(self, min_number_bytes: int) -> tuple[int, int, int]:
+        """Return V, D, and how many rows to make room for; refuse more rows than the file can hold."""
+        match = _HEADER.match(self.start[:_MAX_HEADER_BYTES])
         if match is None:
-            hint = "; if it starts with the first word, as GloVe's files do, give no_header=True"
+            line = self.start[:_MAX_HEADER_BYTES].split(b"\n")[0]
             raise ValueError(
-                f"{self.name}: not a word2vec file: the first line must hold two numbers, words and "
-                f"dimensions, but is {line[:60]!r}{'' if self.options.binary else hint}"
+                f"{self.name}: not a word2vec file: the first line must hold two numbers, words and dimensions, "
+                f"but is {line[:60]!r}. {file_kinds.advice(self.start, 'word2vec')}"
             )
-        n_words, vector_size = int(match[1]), int(match[2])
+        n_stored, vector_size = int(match[1]), int(match[2])
         if vector_size == 0:
             raise ValueError(f"{self.name}: the first line says that the vectors have no dimensions")
-        return n_words, vector_size
-
-    def check_size(self, n_words: int, min_row_bytes: int) -> None:
-        """Refuse a header that promises more rows than the rest of the file can hold."""
-        n_left = self.n_bytes - self.file.tell()
-        # The newline after the last row may be missing.
-        n_fit = (n_left + 1) // min_row_bytes
-        if n_words > n_fit:
+        self.window.take(match.end())
+        self.promise = f": the first line promises {n_stored} rows"
+        n_words = n_stored if self.options.limit is None else min(n_stored, self.options.limit)
+        if self.n_bytes is None:
+            return n_stored, vector_size, 0
+        min_row_bytes = min_number_bytes * vector_size + 1
+        n_left = self.n_bytes - match.end()
+        n_fit = (n_left + 1) // min_row_bytes  # the newline after the last row may be missing
+        if n_stored > n_fit:
             raise ValueError(
-                f"{self.name}: truncated, or not in this format: the first line promises {n_words} rows of "
-                f"at least {min_row_bytes} bytes, but {n_left} bytes follow, room for {n_fit}"
+                f"{self.name}: truncated, or not in this format: the first line promises {n_stored} rows of "
+                f"at least {min_row_bytes} bytes, but {n_left} bytes follow, room for {n_fit}. "
+                + file_kinds.advice(self.start, "word2vec-binary" if self.options.binary else "word2vec-text")
             )
-
-    def check_end(self, rest: bytes, n_words: int) -> None:
-        """Refuse a file that goes on after its last row, white space apart."""
-        while rest:
-            if rest.strip(b"\r\n "):
-                raise self.error(n_words + 1, f"too long: the first line promises only {n_words} rows")
-            rest = self.file.read(_READ_BYTES)
+        return n_stored, vector_size, n_words
 
     def read_binary(self) -> tuple[list[str], np.ndarray]:
-        n_stored, vector_size = self.read_header()
-        row_bytes = 4 * vector_size
-        self.check_size(n_stored, row_bytes + 1)
+        n_stored, vector_size, n_expected = self.read_header(4)
         n_words = n_stored if self.options.limit is None else min(n_stored, self.options.limit)
-        words: list[str] = []
-        vectors = np.empty((n_words, vector_size), "<f4")
-        # One row as one item: indexing then copies whole rows from where they stand, aligned or not.
-        row_items = vectors.view(f"V{row_bytes}").reshape(n_words)
-        chunk, n_read = b"", _READ_BYTES
-        while len(words) < n_words:
-            more = self.file.read(n_read)
-            chunk += more
-            starts, end = self.split_binary(chunk, words, n_words, row_bytes)
-            if starts:
-                rows = np.ndarray((len(chunk) - row_bytes + 1,), row_items.dtype, chunk, strides=(1,))
-                first = len(words) - len(starts)
-                row_items[first : len(words)] = rows[starts]
-                chunk, n_read = chunk[end:], _READ_BYTES
-            elif not more:
-                raise self.error(len(words) + 1, f"truncated: the first line promises {n_stored} rows")
-            else:
-                # A row that is longer than a chunk: doubling keeps the work linear in the size of the file.
-                n_read = max(_READ_BYTES, len(chunk))
-        if n_words == n_stored:
-            self.check_end(chunk or self.file.read(_READ_BYTES), n_words)
-        return words, vectors.astype(self.options.dtype, copy=False)
-
-    def split_binary(
-        self, chunk: bytes, words: list[str], n_words: int, row_bytes: int
-    ) -> tuple[list[int], int]:
-        """Append the words of the whole rows in `chunk`; return where the vectors start, and the last end."""
-        encoding, errors = self.options.encoding, self.options.errors
-        starts: list[int] = []
-        end = 0
-        try:
-            while len(words) < n_words:
-                space = chunk.find(b" ", end)
-                if space < 0 or space + 1 + row_bytes > len(chunk):
-                    break
-                words.append(chunk[end:space].lstrip(b"\n").decode(encoding, errors))
-                starts.append(space + 1)
-                end = space + 1 + row_bytes
-        except UnicodeDecodeError as error:
-            raise self.error(len(words) + 1, _cannot_decode(error)) from error
-        return starts, end
-
-    def read_text(self) -> tuple[list[str], np.ndarray]:
-        if self.options.has_header:
-            n_stored, vector_size = self.read_header()
-            self.check_size(n_stored, 2 * vector_size + 1)
-        else:
-            n_stored, vector_size = self.measure_text()
-        n_words = n_stored if self.options.limit is None else min(n_stored, self.options.limit)
-        words: list[str] = []
-        vectors = np.empty((n_words, vector_size), self.options.dtype)
-        for row in range(n_words):
-            # Only spaces and the end of the line separate: a word may hold, say, a no-break space.
-            line = self.file.readline()
-            if not line:
-                raise self.error(row + 1, f"truncated: the first line promises {n_stored} rows")
-            line = line.rstrip(b" \r\n")
-            n_numbers = line.count(b" ")  # before split(), which would make a huge list of a hostile line
-            if n_numbers != vector_size:
-                message = f"expected a word and {vector_size} numbers, but there are {n_numbers}"
-                raise self.error(row + 1, message + _hint_at_binary(line))
-            fields = line.split(b" ")
-            try:
-                with np.errstate(over="ignore"):  # a number too large for the type is infinite
-                    vectors[row] = fields[1:]
-            except ValueError as error:
-                raise self.error(row + 1, f"{error}{_hint_at_binary(line)}") from None
-            words.append(_decoded(fields[0], self.options, f"{self.name}, row {row + 1}"))
-        if n_words == n_stored:
-            self.check_end(self.file.read(_READ_BYTES), n_words)
+        words, vectors = read_binary_rows(
+            self.window, vector_size, n_words, n_expected, self.options.decoding
+        )
+        if n_words == n_stored and not self.rest_is_blank():
+            raise RowError(n_words + 1, f"too long: the first line promises only {n_words} rows")
         return words, vectors
 
-    def measure_text(self) -> tuple[int, int]:
-        """Return the rows and the width of a text file without a header; ends where it began."""
-        n_words, vector_size = 0, 0
-        for line in self.file:
-            if n_words == 0:
-                vector_size = line.rstrip(b" \r\n").count(b" ")
-            n_words += bool(line.strip())
-        if vector_size == 0:
-            raise self.error(1, "expected a word and numbers, separated by spaces")
-        self.file.seek(0)
-        self.check_size(n_words, 2 * vector_size + 1)
-        return n_words, vector_size
+    def rest_is_blank(self) -> bool:
+        while not bytes(self.window.view).strip(b"\r\n "):
+            self.window.take(len(self.window.view))
+            if not self.window.more():
+                return True
+        return False
 
-
-def _binary_block(words: Sequence[bytes], vectors: np.ndarray) -> bytes:
-    rows = vectors.view(f"V{4 * vectors.shape[1]}").ravel().tolist()  # each row as bytes
-    return b"".join(
-        [part for word, row in zip(words, rows, strict=True) for part in (word, b" ", row, b"\n")]
-    )
-
-
-def _text_block(words: Sequence[bytes], vectors: np.ndarray) -> bytes:
-    row_format = b" %.9g" * vectors.shape[1] + b"\n"
-    rows = vectors.tolist()
-    return b"".join([word + row_format % tuple(row) for word, row in zip(words, rows, strict=True)])
-
-
-def _checked_words(words: Sequence[str]) -> list[bytes]:
-    encoded = [encode_word(word, row) for row, word in enumerate(words)]
-    if _WHITE_SPACE.search(b"".join(encoded)):
-        row = next(row for row, word in enumerate(encoded) if _WHITE_SPACE.search(word))
-        raise ValueError(
-            f"row {row}: the word {words[row]!r} contains white space, which word2vec's format cannot hold; "
-            f"save it with save() instead, or replace the white space"
+    def read_text(self) -> tuple[list[str], np.ndarray]:
+        n_stored, n_expected = None, 0
+        if self.options.has_header:
+            n_stored, vector_size, n_expected = self.read_header(2)
+        else:
+            vector_size = self.count_numbers()
+        limit = self.options.limit
+        n_words = n_stored if limit is None else limit if n_stored is None else min(n_stored, limit)
+        reader = LineReader(
+            self.window,
+            vector_size,
+            self.options.decoding,
+            n_bytes=self.n_bytes,
+            has_spaced_words=not self.options.has_header,
         )
-    return encoded
+        words, vectors = reader.read(n_words, n_expected)
+        if n_words is not None and n_words == n_stored and not reader.rest_is_blank():
+            raise RowError(n_words + 1, f"too long: the first line promises only {n_words} rows")
+        return words, vectors
+
+    def count_numbers(self) -> int:
+        """Return the width of a text file without a header, from its first line."""
+        line = bytes(self.window.view)
+        while b"\n" not in line and len(line) < _MAX_FIRST_LINE and self.window.more():
+            line = bytes(self.window.view)
+        n_numbers = line.split(b"\n")[0].rstrip(b" \r").count(b" ")
+        if n_numbers == 0:
+            advice = file_kinds.advice(self.start, "glove")
+            raise RowError(1, f"expected a word and numbers, separated by spaces. {advice}")
+        return n_numbers
 
 
-def _decoded(word: bytes, options: ReadOptions, place: str) -> str:
+def _checked_words(words: Sequence[str], prefix: str) -> list[bytes]:
+    """Return the words' bytes; ValueError if one contains white space."""
     try:
-        return word.decode(options.encoding, options.errors)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{place}: {_cannot_decode(error)}") from error
-
-
-def _cannot_decode(error: UnicodeDecodeError) -> str:
-    return (
-        f"the word {error.object[:60]!r} is not {error.encoding} ({error.reason}); "
-        f"unicode_errors='surrogateescape' keeps its bytes"
-    )
-
-
-def _hint_at_binary(line: bytes) -> str:
-    """Return a hint if a line of a text file has bytes that no text has."""
-    return "; is it a binary file? then give binary=True" if re.search(rb"[\x00-\x08\x0e-\x1f]", line) else ""
+        text = "\n".join(words).encode("utf-8", "surrogateescape")
+    except (TypeError, UnicodeEncodeError):
+        text = b""  # word by word, to say which
+    # With a line for each word and no other white space, all is well: much faster than looking at each.
+    encoded = text.split(b"\n") if text else []
+    if len(encoded) != len(words) or _WHITE_SPACE.search(text.replace(b"\n", b"")):
+        encoded = [encode_word(word, row) for row, word in enumerate(words)]
+        for row, word in enumerate(encoded):
+            if _WHITE_SPACE.search(word):
+                raise ValueError(
+                    f"row {row}: the word {words[row]!r} contains white space, which word2vec's format cannot hold; "
+                    f"save it with save() instead, or replace the white space"
+                )
+    if not prefix:
+        return encoded
+    start = encode_word(prefix, 0)
+    if _WHITE_SPACE.search(start):
+        raise ValueError(f"the prefix {prefix!r} contains white space, which word2vec's format cannot hold")
+    return [start + word for word in encoded]

@@ -272,6 +272,77 @@ typedef struct {
 w2v_status w2v_sparse_multiply(const w2v_sparse *matrix, const float *dense, int64_t n_columns, float *product,
                                int32_t n_threads, int32_t *stop);
 
+/* ---- vector files (vector_rows.c) ---- */
+
+/* A stretch of bytes. */
+typedef struct {
+    int64_t begin, end;
+} w2v_span;
+
+/* Take rows "word, space, row_bytes bytes" out of a block of a binary file; newlines before a word are left out. words
+ * OUT [max_rows] where in bytes IN each word stands, rows OUT [max_rows, row_bytes]. Returns how many whole rows were
+ * there, n_used OUT the bytes that they take. */
+int64_t w2v_binary_rows_read(const uint8_t *bytes, int64_t n_bytes, int64_t row_bytes, int64_t max_rows,
+                             w2v_span *words, uint8_t *rows, int64_t *n_used);
+/* The reverse, with a newline after each row. words IN [n_rows] in letters; out OUT has room for the words and
+ * row_bytes + 2 bytes for each row. Returns the bytes written. */
+int64_t w2v_binary_rows_write(const uint8_t *letters, const w2v_span *words, const uint8_t *rows, int64_t n_rows,
+                              int64_t row_bytes, uint8_t *out);
+
+/* How lines of text are made up. */
+typedef struct {
+    int64_t n_numbers;    /* D */
+    uint8_t separator;    /* between fields: a space or a tab; at the end of a line it means nothing */
+    int has_word;         /* a word stands before the numbers */
+    int has_spaced_words; /* the word may contain separators: it is all before the last D of them */
+} w2v_text_layout;
+
+typedef enum {
+    W2V_ROW_OK = 0,
+    W2V_ROW_FIELDS, /* a line has more or fewer fields than a word and D numbers */
+    W2V_ROW_NUMBER, /* a field is no number */
+} w2v_row_fault;
+
+/* Lines of text to read. */
+typedef struct {
+    const uint8_t *text; /* IN  [n_bytes]; the last byte is a newline */
+    int64_t n_bytes;
+    int64_t max_rows; /* IN */
+    float *floats;    /* OUT [max_rows, D], or NULL: then doubles */
+    double *doubles;
+    w2v_span *words;     /* OUT [max_rows] where the words stand */
+    int64_t n_rows;      /* OUT rows that were read */
+    int64_t n_used;      /* OUT bytes that they take */
+    w2v_row_fault fault; /* OUT what was wrong with the row after them, if it is not W2V_ROW_OK: */
+    int64_t n_fields;    /* OUT how many fields it has, the word included */
+    w2v_span fault_at;   /* OUT from where the fault is to the end of its line */
+} w2v_text_part;
+
+/* Read lines, the numbers exactly (decimal.h). */
+w2v_status w2v_text_rows_read(const w2v_text_layout *layout, w2v_text_part *part);
+/* Write lines. words as in w2v_binary_rows_write; rows IN [n_rows, D]; out OUT has room for the words and
+ * W2V_NUMBER_CHARS for each number and each row. Returns the bytes written. */
+int64_t w2v_text_rows_write(const w2v_text_layout *layout, const uint8_t *letters, const w2v_span *words,
+                            const float *rows, int64_t n_rows, uint8_t *out);
+enum { W2V_NUMBER_CHARS = 24 };
+
+/* The bytes of words, one after the other, and where each ends. */
+typedef struct {
+    const uint8_t *letters; /* IN [n_letters] */
+    int64_t n_letters;
+    const int64_t *ends; /* IN [n_words] */
+    int64_t n_words;
+} w2v_packed_words;
+
+/* A hash table of words that can be searched where it lies in a file. A word's place is the first free slot from its
+ * hash (FNV-1a of 64 bits, the upper half xor-ed to the lower) modulo n_slots on, a power of two above n_words; a slot
+ * holds a row, or -1. Returns 0 if the words collide beyond reason: then there is no such table. slots OUT [n_slots]. */
+int w2v_word_slots_fill(const w2v_packed_words *words, int32_t *slots, int64_t n_slots);
+/* The row of a word, or one of these. Any slots and ends are safe to search. */
+enum { W2V_WORD_UNKNOWN = -1, W2V_WORDS_DAMAGED = -2 };
+int64_t w2v_word_find(const w2v_packed_words *words, const int32_t *slots, int64_t n_slots, const uint8_t *word,
+                      int64_t n_bytes);
+
 /* ---- seams for tests and benchmarks ---- */
 
 /* Write each window that shard `shard` of `n_ids` ids walks, as (centre, n_contexts, contexts ...), into out

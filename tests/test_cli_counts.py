@@ -89,7 +89,7 @@ def test_a_summary_is_printed(corpus: str, tmp_path: Path, capsys: pytest.Captur
         (["svd", "COUNTS", "-o", "v.pdf"], 2, "the ending decides the format"),
         (["svd", "CORPUS", "-o", "v.bin"], 1, "not a safetensors file"),
         (["svd", "COUNTS", "-o", "COUNTS"], 2, "would be overwritten"),
-        (["similar", "COUNTS", "say"], 1, "there are no vectors"),
+        (["similar", "COUNTS", "say"], 1, "co-occurrence counts"),
     ],
 )
 def test_what_goes_wrong_is_one_line_and_nothing_is_written(

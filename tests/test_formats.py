@@ -18,11 +18,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fastw2v import KeyedVectors, word2vec_format
+from fastw2v import KeyedVectors, vector_rows, vector_streams
 
 Table = tuple[list[bytes], np.ndarray]
 WORDS = ["the", "naïve", "b\udcff\udcfed", "日本語", "no\u00a0break", "x" * 300, ""]
 
+NUMBER = re.compile(rb"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity|nan)", re.IGNORECASE)
 a_word = st.binary(max_size=6).filter(lambda raw: not re.search(rb"[ \t\n\v\f\r]", raw))
 a_float = st.floats(width=32, allow_nan=False, allow_infinity=True)
 on_files = settings(
@@ -55,8 +56,8 @@ def slow_text(raw: bytes) -> Table:
     words, rows = [], []
     for line in lines[:n_words]:
         word, *numbers = line.rstrip(b" \r").split(b" ")
-        if len(numbers) != vector_size:
-            raise ValueError("wrong number of numbers")
+        if len(numbers) != vector_size or not all(map(NUMBER.fullmatch, numbers)):
+            raise ValueError("not as many numbers")
         words.append(word)
         with np.errstate(over="ignore"):
             rows.append([np.float32(float(number)) for number in numbers])
@@ -129,7 +130,7 @@ def test_any_table_round_trips(tmp_path: Path, table: list[tuple[bytes, list[flo
     assert same(KeyedVectors.load_word2vec_format(tmp_path / "v", binary=binary), ours)
 
 
-def test_binary_files_have_word2vec_c_s_bytes_and_text_files_have_nine_digits(tmp_path: Path) -> None:
+def test_binary_files_have_word2vec_c_s_bytes_and_text_files_have_few_digits(tmp_path: Path) -> None:
     vectors = np.array([[1, -0.1, 1e-7], [0, 1e10, 1 / 3]], np.float32)
     ours = KeyedVectors.from_arrays(["a", "é"], vectors)
     ours.save_word2vec_format(tmp_path / "b", binary=True)
@@ -137,15 +138,13 @@ def test_binary_files_have_word2vec_c_s_bytes_and_text_files_have_nine_digits(tm
     expected = b"2 3\na " + vectors[0].tobytes() + b"\n\xc3\xa9 " + vectors[1].tobytes() + b"\n"
     assert (tmp_path / "b").read_bytes() == expected
     ours.save_word2vec_format(tmp_path / "t")
-    assert (tmp_path / "t").read_text(
-        "utf-8"
-    ) == "2 3\na 1 -0.100000001 1.00000001e-07\né 0 1e+10 0.333333343\n"
+    assert (tmp_path / "t").read_text("utf-8") == "2 3\na 1.0 -0.1 1e-07\né 0.0 10000000000.0 0.33333334\n"
 
 
 def test_files_larger_than_the_blocks_of_reader_and_writer_round_trip(tmp_path: Path) -> None:
-    n_words = 8 * word2vec_format._ROWS_PER_WRITE + 17
+    n_words = 20_017
     vectors = np.random.default_rng(3).normal(size=(n_words, 300)).astype(np.float32)
-    assert vectors.nbytes > 2 * word2vec_format._READ_BYTES
+    assert vectors.nbytes > 2 * max(vector_streams._BLOCK_BYTES, vector_rows._ROWS_BYTES)
     ours = KeyedVectors.from_arrays([f"word{row}" for row in range(n_words)], vectors)
     for binary in (True, False):
         ours.save_word2vec_format(tmp_path / "v", binary=binary)
@@ -155,7 +154,8 @@ def test_files_larger_than_the_blocks_of_reader_and_writer_round_trip(tmp_path: 
 def test_one_row_may_be_longer_than_a_block_of_the_reader(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(word2vec_format, "_READ_BYTES", 16)
+    monkeypatch.setattr(vector_streams, "_FIRST_BYTES", 16)
+    monkeypatch.setattr(vector_streams, "_BLOCK_BYTES", 16)
     example(50).save_word2vec_format(tmp_path / "v", binary=True)
     assert same(KeyedVectors.load_word2vec_format(tmp_path / "v", binary=True), example(50))
 
@@ -323,7 +323,7 @@ def test_a_file_that_goes_on_is_refused_unless_it_is_white_space(tmp_path: Path,
         file.write(b"\n\r\n  \n")
     assert same(KeyedVectors.load_word2vec_format(tmp_path / "v", binary=binary), example())
     with (tmp_path / "v").open("ab") as file:
-        file.write(b" " * word2vec_format._READ_BYTES + b"x")
+        file.write(b" " * vector_streams._BLOCK_BYTES + b"x")
     with pytest.raises(ValueError, match=f"row {len(WORDS) + 1}: too long"):
         KeyedVectors.load_word2vec_format(tmp_path / "v", binary=binary)
 

@@ -1,0 +1,36 @@
+"""Types of the Cython extension; the documentation is in _formats.pyx."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Bytes = bytes | bytearray | memoryview | NDArray[np.uint8]
+_Spans = NDArray[Any]
+
+MAX_NUMBER_CHARS: int
+
+def read_binary(block: _Bytes, rows: NDArray[np.uint8]) -> tuple[_Spans, int]: ...
+def decode(block: _Bytes, spans: _Spans, words: list[str], encoding: str, errors: str) -> None: ...
+def write_binary(letters: _Bytes, words: _Spans, rows: NDArray[np.uint8], out: NDArray[np.uint8]) -> int: ...
+
+class TextLayout:
+    def __init__(
+        self, n_numbers: int, separator: bytes = b" ", has_word: bool = True, has_spaced_words: bool = False
+    ) -> None: ...
+
+def read_text(
+    layout: TextLayout, block: _Bytes, rows: NDArray[np.float32] | NDArray[np.float64]
+) -> tuple[_Spans, int, tuple[int, bytes | None] | None]: ...
+def write_text(
+    layout: TextLayout, letters: _Bytes, words: _Spans, rows: NDArray[np.float32], out: NDArray[np.uint8]
+) -> int: ...
+
+class PackedWords:
+    def __init__(
+        self, letters: NDArray[np.uint8], ends: NDArray[np.int64], slots: NDArray[np.int32] | None = None
+    ) -> None: ...
+    def __len__(self) -> int: ...
+    def word(self, row: int) -> bytes: ...
+    def find(self, word: bytes) -> int: ...
+    def make_slots(self) -> NDArray[np.int32] | None: ...
