@@ -1,4 +1,4 @@
-"""Builds the four extension modules; everything static (metadata, dependencies, tools) is in pyproject.toml.
+"""Builds the five extension modules; everything static (metadata, dependencies, tools) is in pyproject.toml.
 
 What needs code is here: which C files make up which extension, instruction-set flags on the kernel files only
 (the rest of the library must run on the oldest CPU of the platform), whether the compiler has OpenMP, and
@@ -37,6 +37,7 @@ os.chdir(HERE)  # sources are named relative to this folder, as setuptools wants
 
 CORPUS_SOURCES = ["counter.c"]
 COUNT_SOURCES = ["cooccur.c", "sparse.c"]
+QUERY_SOURCES = ["nearest.c"]
 KERNELS = {  # file: (macro that tells dispatch.c, CPU family, GCC and clang flags, MSVC flags)
     "kernels_avx2.c": ("W2V_WITH_AVX2", "x86-64", ["-mavx2", "-mfma"], ["/arch:AVX2"]),
     "kernels_avx512.c": (
@@ -47,9 +48,8 @@ KERNELS = {  # file: (macro that tells dispatch.c, CPU family, GCC and clang fla
     ),
     "kernels_neon.c": ("W2V_WITH_NEON", "arm64", [], []),
 }
-TRAIN_SOURCES = sorted(
-    {path.name for path in Path("src_c").glob("*.c")} - {*CORPUS_SOURCES, *COUNT_SOURCES, *KERNELS}
-)
+OTHER_SOURCES = {*CORPUS_SOURCES, *COUNT_SOURCES, *QUERY_SOURCES, *KERNELS}
+TRAIN_SOURCES = sorted({path.name for path in Path("src_c").glob("*.c")} - OTHER_SOURCES)
 
 FAMILY_TEST = {  # compiles only for this CPU family
     "x86-64": "#include <immintrin.h>\n#if !(defined(__x86_64__) || defined(_M_X64))\n#error\n#endif\n",
@@ -94,6 +94,12 @@ def extensions() -> list[Extension]:
         Extension(
             "fastw2v._count",
             ["fastw2v/_count.pyx", *paths(COUNT_SOURCES)],
+            depends=headers,
+            **shared,
+        ),
+        Extension(
+            "fastw2v._query",
+            ["fastw2v/_query.pyx", *paths(QUERY_SOURCES)],
             depends=headers,
             **shared,
         ),
