@@ -38,6 +38,7 @@ os.chdir(HERE)  # sources are named relative to this folder, as setuptools wants
 CORPUS_SOURCES = ["counter.c"]
 COUNT_SOURCES = ["cooccur.c", "sparse.c"]
 FORMAT_SOURCES = ["decimal.c", "vector_rows.c"]
+QUERY_SOURCES = ["nearest.c"]
 KERNELS = {  # file: (macro that tells dispatch.c, CPU family, GCC and clang flags, MSVC flags)
     "kernels_avx2.c": ("W2V_WITH_AVX2", "x86-64", ["-mavx2", "-mfma"], ["/arch:AVX2"]),
     "kernels_avx512.c": (
@@ -48,10 +49,8 @@ KERNELS = {  # file: (macro that tells dispatch.c, CPU family, GCC and clang fla
     ),
     "kernels_neon.c": ("W2V_WITH_NEON", "arm64", [], []),
 }
-TRAIN_SOURCES = sorted(
-    {path.name for path in Path("src_c").glob("*.c")}
-    - {*CORPUS_SOURCES, *COUNT_SOURCES, *FORMAT_SOURCES, *KERNELS}
-)
+OTHER_SOURCES = {*CORPUS_SOURCES, *COUNT_SOURCES, *FORMAT_SOURCES, *QUERY_SOURCES, *KERNELS}
+TRAIN_SOURCES = sorted({path.name for path in Path("src_c").glob("*.c")} - OTHER_SOURCES)
 
 FAMILY_TEST = {  # compiles only for this CPU family
     "x86-64": "#include <immintrin.h>\n#if !(defined(__x86_64__) || defined(_M_X64))\n#error\n#endif\n",
@@ -102,6 +101,12 @@ def extensions() -> list[Extension]:
         Extension(
             "fastw2v._formats",
             ["fastw2v/_formats.pyx", *paths(FORMAT_SOURCES)],
+            depends=headers,
+            **shared,
+        ),
+        Extension(
+            "fastw2v._query",
+            ["fastw2v/_query.pyx", *paths(QUERY_SOURCES)],
             depends=headers,
             **shared,
         ),

@@ -1,14 +1,14 @@
 """Cosines of sparse or dense rows, and analogies answered from a table of them.
 
-evaluation.py asks here for what is not one matrix product: rows of a sparse matrix, and 3CosMul, which needs the
-cosines with each of the three words of a question. A table has the cosines of all words with those that questions
-mention: 4 V bytes each, and at most `_WORDS_PER_TABLE` of them at a time.
+Questions have few different words (Google's 19,544 have 905): a table of the cosines of these with all words costs a
+twentieth of what the product of all questions with all words would, and serves 3CosAdd and 3CosMul alike. A table has
+at most `_WORDS_PER_TABLE` words at a time, and the other side comes in blocks; for sparse vectors it is whole.
+evaluation.py calls this; src_c/nearest.c looks for the best sums and products.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -16,13 +16,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from fastw2v import _count
-from fastw2v.settings import usable_cores
+from fastw2v import _count, _query, nearest
+from fastw2v.blas_threads import one_blas_thread
 
 METHODS = ("3cosadd", "3cosmul")
-_EPSILON = np.float32(1e-3)  # of 3CosMul's denominator (Levy & Goldberg, CoNLL 2014, section 3)
 _WORDS_PER_TABLE = 1024
-_QUESTIONS_PER_TILE = 512
 _ROWS_PER_BLOCK = 4096
 
 Rows = NDArray[np.int64]
@@ -53,7 +51,9 @@ def row_products(vectors: Any, left: Rows, right: Rows) -> NDArray[np.float64]:
     return products
 
 
-def answer_by_cosines(vectors: Any, norms: np.ndarray, questions: Rows, method: str) -> Rows:
+def answer_by_cosines(
+    vectors: Any, norms: np.ndarray, questions: Rows, groups: NDArray[np.int32], method: str, threads: int
+) -> Rows:
     """
     Answer analogy questions a : b :: c : ? from cosines.
 
@@ -64,79 +64,72 @@ def answer_by_cosines(vectors: Any, norms: np.ndarray, questions: Rows, method: 
         Of the rows; not 0.
     questions : int64 array [n, 3]
         The rows of a, b and c.
+    groups : int32 array [V]
+        The groups of a, b and c do not answer.
     method : {"3cosadd", "3cosmul"}
         What is largest: cos(x, b) - cos(x, a) + cos(x, c), or cos'(x, b) cos'(x, c) / (cos'(x, a) + 0.001) with
         cos' = (cos + 1) / 2 (Levy & Goldberg, CoNLL 2014, equations 3 and 5).
+    threads : int
 
     Returns
     -------
     int64 array [n]
-        The best row other than a, b and c, of equal ones the first; -1 where there is none.
+        The best row, of equal ones the first; -1 where there is none.
     """
     answers = np.full(len(questions), -1, np.int64)
-    with ThreadPoolExecutor(usable_cores()) as pool:
-        for part in _groups(questions):
-            words, places = np.unique(questions[part], return_inverse=True)
-            places = places.reshape(-1, 3)
-            table = _cosine_table(vectors, norms, words)
-            if method == "3cosmul":
-                table += 1
-                table /= 2
-            tiles = [
-                slice(at, min(at + _QUESTIONS_PER_TILE, len(places)))
-                for at in range(0, len(places), _QUESTIONS_PER_TILE)
-            ]
-            found = pool.map(lambda tile: _best(table, words, places[tile], method), tiles)  # noqa: B023
-            answers[part] = np.concatenate(list(found))
+    for part in _batches(questions):
+        words, places = np.unique(questions[part], return_inverse=True)
+        asked = _query.Analogies(
+            places.astype(np.int32).reshape(-1, 3), groups[words], groups, method == "3cosmul"
+        )
+        if sp.issparse(vectors):
+            table = _sparse_cosines(vectors, norms, words, threads)
+            # Exact cosines of all rows: of the block itself only the size is looked at.
+            asked.update(_query.Rows(norms[:, None], norms, 0), None, table, 0.0, threads)
+        else:
+            _ask_dense(asked, vectors, norms, words, threads)
+        answers[part] = asked.answers
     return answers
 
 
-def _groups(questions: Rows) -> Iterator[slice]:
+def _ask_dense(
+    asked: _query.Analogies, vectors: np.ndarray, norms: np.ndarray, words: Rows, threads: int
+) -> None:
+    unit = np.ascontiguousarray(vectors[words] / norms[words, None], np.float32)
+    table: NDArray[np.float32] | None = None
+    with one_blas_thread():
+        for rows in nearest.blocks(vectors, norms, range(len(vectors)), len(words)):
+            table = np.empty((len(words), rows.n_rows), np.float32) if table is None else table
+            slack = rows.cosines(unit, table, threads, False)
+            asked.update(rows, unit, table, slack, threads)
+
+
+def _batches(questions: Rows) -> Iterator[slice]:
     """Cut the questions into runs that mention at most `_WORDS_PER_TABLE` words each."""
     begin, words = 0, set[int]()
     for at, question in enumerate(questions.tolist()):
-        if len(words.union(question)) > _WORDS_PER_TABLE:
+        fresh = set(question) - words
+        if len(words) + len(fresh) > _WORDS_PER_TABLE and words:
             yield slice(begin, at)
-            begin, words = at, set()
-        words.update(question)
+            begin, words, fresh = at, set(), set(question)
+        words |= fresh
     if begin < len(questions):
         yield slice(begin, len(questions))
 
 
-def _cosine_table(vectors: Any, norms: np.ndarray, words: Rows) -> NDArray[np.float32]:
+def _sparse_cosines(vectors: Any, norms: np.ndarray, words: Rows, threads: int) -> NDArray[np.float32]:
     """Cosines of the rows `words` with all rows, [n_words, V]."""
-    if sp.issparse(vectors):
-        dense = np.ascontiguousarray((vectors[words].toarray() / norms[words, None]).T, np.float32)
-        products = np.empty((vectors.shape[0], len(words)), np.float32)
-        _count.sparse_multiply(
-            vectors.indptr.astype(np.int64),
-            vectors.indices.astype(np.int32, copy=False),
-            vectors.data,
-            dense,
-            products,
-            usable_cores(),
-            _count.StopFlag(),
-        )
-        table = np.ascontiguousarray(products.T)
-    else:
-        unit = (vectors[words] / norms[words, None]).astype(np.float32)
-        table = unit @ vectors.T.astype(np.float32, copy=False)
+    dense = np.ascontiguousarray((vectors[words].toarray() / norms[words, None]).T, np.float32)
+    products = np.empty((vectors.shape[0], len(words)), np.float32)
+    _count.sparse_multiply(
+        vectors.indptr.astype(np.int64),
+        vectors.indices.astype(np.int32, copy=False),
+        vectors.data,
+        dense,
+        products,
+        threads,
+        _count.StopFlag(),
+    )
+    table = np.ascontiguousarray(products.T)
     table /= norms
     return table
-
-
-def _best(table: NDArray[np.float32], words: Rows, places: Rows, method: str) -> Rows:
-    """The best row for each question, given as places in `words`."""
-    best = np.full(len(places), -1, np.int64)
-    for number, (a, b, c) in enumerate(places.tolist()):
-        if method == "3cosmul":
-            scores = table[b] * table[c]
-            scores /= table[a] + _EPSILON
-        else:
-            scores = table[b] - table[a]
-            scores += table[c]
-        scores[words[[a, b, c]]] = -np.inf
-        row = int(scores.argmax())
-        if scores[row] > -np.inf:
-            best[number] = row
-    return best

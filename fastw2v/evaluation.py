@@ -2,12 +2,13 @@
 
 Analogies a : b :: c : ? are answered by 3CosAdd (Mikolov, Yih and Zweig 2013, section 4), the word with the
 largest cosine to b - a + c (unit vectors), the three question words excluded; pairs are judged by the rank
-correlation of their cosines with the scores. Words are compared in lower case; the first (most frequent) of
-several spellings counts. Questions with an unknown word are not scored, but counted.
+correlation of their cosines with the scores. Words are compared regardless of case (`spelling`); the first (most
+frequent) of several spellings counts, and none of them answers a question that it stands in. Questions with an unknown
+word are not scored, but counted.
 
 `KeyedVectors` and the command line call this. It needs words and a matrix, no more. All questions go through
-one sweep over the vocabulary, in tiles of sgemm: memory beyond the matrix is some 40 MB, and the matrix is
-never normalised as a whole.
+one sweep over the vocabulary (`cosines`): memory beyond the matrix is some tens of MB, and the matrix is never
+normalised as a whole.
 """
 
 from __future__ import annotations
@@ -18,15 +19,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 
 from fastw2v.cosines import METHODS, answer_by_cosines, row_products, square_sums
 from fastw2v.question_files import read_pairs, read_questions
 from fastw2v.settings import check_choice
+from fastw2v.spelling import Spellings
 
-# 32 MB of scores at a time: smaller products make the threads of BLAS wait for each other too often.
-_QUESTIONS_PER_TILE = 2048
-_WORDS_PER_TILE = 4096
 # Norms below this are taken for zero vectors, which have no direction: they are similar to nothing.
 _MIN_NORM = np.float32(1e-12)
 
@@ -148,6 +146,7 @@ def score_analogies(
     restrict_vocab: int | None = None,
     case_insensitive: bool = True,
     method: str = "3cosadd",
+    threads: int = 1,
 ) -> AnalogyScore:
     """Answer the analogy questions of a file.
 
@@ -162,9 +161,11 @@ def score_analogies(
     restrict_vocab : int, optional
         Use the first so many words only, for questions and answers alike. Default all.
     case_insensitive : bool, default True
-        Compare in lower case.
+        Compare regardless of case; see `fastw2v.spelling`.
     method : {"3cosadd", "3cosmul"}
         How questions are answered; see `answer_analogies`.
+    threads : int, default 1
+        Threads that compute. The result does not depend on it.
 
     Returns
     -------
@@ -180,17 +181,25 @@ def score_analogies(
     """
     sections, questions, section_of = read_questions(path)
     words, vectors = words[: restrict_vocab or None], vectors[: restrict_vocab or None]
-    row_of = _row_of(words, case_insensitive)
-    rows = _find_rows(questions, row_of, case_insensitive).reshape(-1, 4)
+    spellings = Spellings(words, case_insensitive)
+    rows = spellings.rows_of(questions).reshape(-1, 4)
     covered: np.ndarray = np.all(rows >= 0, axis=1)
     correct = np.zeros(len(questions), bool)
     asked = rows[covered]
-    correct[covered] = answer_analogies(vectors, asked[:, :3], method) == asked[:, 3]
+    answers = answer_analogies(vectors, asked[:, :3], method, groups=spellings.groups, threads=threads)
+    correct[covered] = (answers >= 0) & (spellings.groups[answers] == spellings.groups[asked[:, 3]])
     return AnalogyScore(sections, questions, section_of, covered, correct)
 
 
-def answer_analogies(vectors: Any, questions: np.ndarray, method: str = "3cosadd") -> np.ndarray:
-    """Return for each question a : b :: c : ? the row nearest to b - a + c by cosine, other than a, b and c.
+def answer_analogies(
+    vectors: Any,
+    questions: np.ndarray,
+    method: str = "3cosadd",
+    *,
+    groups: np.ndarray | None = None,
+    threads: int = 1,
+) -> np.ndarray:
+    """Return for each question a : b :: c : ? the row that answers it, other than a, b and c.
 
     Parameters
     ----------
@@ -199,7 +208,12 @@ def answer_analogies(vectors: Any, questions: np.ndarray, method: str = "3cosadd
     questions : numpy.ndarray of int64, shape [n, 3]
         The rows of a, b and c.
     method : {"3cosadd", "3cosmul"}
-        The sum of cosines described here, or their product; see `fastw2v.cosines.answer_by_cosines`.
+        The sum of cosines described at the head of this file, or their product; see
+        `fastw2v.cosines.answer_by_cosines`.
+    groups : numpy.ndarray of int32, shape [V], optional
+        Rows of the same group as a, b or c are no answers either, such as other spellings. Default: each its own.
+    threads : int, default 1
+        Threads that compute. Answers do not depend on it.
 
     Returns
     -------
@@ -211,31 +225,11 @@ def answer_analogies(vectors: Any, questions: np.ndarray, method: str = "3cosadd
     ValueError
         A vector is not finite.
     """
-    norms = _norms(vectors)
+    norms = row_norms(vectors)
     check_choice("method", method, METHODS)
-    if issparse(vectors) or method != "3cosadd":
-        return answer_by_cosines(vectors, norms, questions, method)
-    a, b, c = (_unit_rows(vectors, norms, questions[:, place]) for place in range(3))
-    targets = b - a + c
-    n_questions = len(targets)
-    best_row = np.full(n_questions, -1, np.int64)
-    best_score = np.full(n_questions, -np.inf, np.float32)
-    buffer = np.empty((min(n_questions, _QUESTIONS_PER_TILE), min(len(vectors), _WORDS_PER_TILE)), np.float32)
-    for first_word in range(0, len(vectors), _WORDS_PER_TILE):
-        tile = _unit_rows(vectors, norms, slice(first_word, first_word + _WORDS_PER_TILE))
-        for first in range(0, n_questions, _QUESTIONS_PER_TILE):
-            part = slice(first, first + _QUESTIONS_PER_TILE)
-            scores = buffer[: len(targets[part]), : len(tile)]
-            np.matmul(targets[part], tile.T, out=scores)
-            excluded = questions[part] - first_word
-            question, place = np.nonzero((excluded >= 0) & (excluded < len(tile)))
-            scores[question, excluded[question, place]] = -np.inf
-            nearest = scores.argmax(axis=1)
-            score = scores[np.arange(len(scores)), nearest]
-            better = score > best_score[part]
-            best_row[part][better] = nearest[better] + first_word
-            best_score[part][better] = score[better]
-    return best_row
+    if groups is None:
+        groups = np.arange(vectors.shape[0], dtype=np.int32)
+    return answer_by_cosines(vectors, norms, questions, groups, method, threads)
 
 
 def score_pairs(
@@ -281,7 +275,7 @@ def score_pairs(
 
     pairs, human = read_pairs(path, delimiter, encoding)
     words, vectors = words[: restrict_vocab or None], vectors[: restrict_vocab or None]
-    rows = _find_rows(pairs, _row_of(words, case_insensitive), case_insensitive).reshape(-1, 2)
+    rows = Spellings(words, case_insensitive).rows_of(pairs).reshape(-1, 2)
     covered: np.ndarray = np.all(rows >= 0, axis=1)
     n_covered = int(covered.sum())
     used = np.ones(len(pairs), bool) if dummy_for_unknown else covered
@@ -289,7 +283,7 @@ def score_pairs(
         raise ValueError(
             f"{os.fspath(path)}: only {n_covered} of {len(pairs)} pairs have both words in the vocabulary"
         )
-    norms = _norms(vectors)
+    norms = row_norms(vectors)
     left, right = rows[covered].T
     cosines = np.zeros(len(pairs))
     cosines[covered] = row_products(vectors, left, right) / norms[left] / norms[right]
@@ -297,25 +291,7 @@ def score_pairs(
     return PairScore(stats.pearsonr(*scores), stats.spearmanr(*scores), len(pairs), n_covered)
 
 
-def _row_of(words: Sequence[str], case_insensitive: bool) -> dict[str, int]:
-    """Return the first row of each word, in lower case if that is asked for."""
-    if not case_insensitive:
-        return {word: row for row, word in enumerate(words)}
-    row_of: dict[str, int] = {}
-    for row, word in enumerate(words):
-        row_of.setdefault(word.lower(), row)
-    return row_of
-
-
-def _find_rows(
-    tuples: Sequence[tuple[str, ...]], row_of: dict[str, int], case_insensitive: bool
-) -> np.ndarray:
-    """Return the row of each word of each tuple, flat; -1 where it is unknown."""
-    fold = str.lower if case_insensitive else str
-    return np.array([row_of.get(fold(word), -1) for words in tuples for word in words], dtype=np.int64)
-
-
-def _norms(vectors: Any) -> np.ndarray:
+def row_norms(vectors: Any) -> np.ndarray:
     """Return the norm of each row, never 0, without a second matrix; ValueError if one is not finite."""
     norms: np.ndarray = np.sqrt(square_sums(vectors)).astype(np.float32)
     if not np.isfinite(norms).all():
@@ -323,8 +299,3 @@ def _norms(vectors: Any) -> np.ndarray:
         raise ValueError(f"the vector in row {row} is not finite (NaN or infinite): nothing to evaluate")
     np.maximum(norms, _MIN_NORM, out=norms)
     return norms
-
-
-def _unit_rows(vectors: np.ndarray, norms: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
-    unit_rows: np.ndarray = vectors[rows].astype(np.float32, copy=False) / norms[rows, None]
-    return unit_rows

@@ -6,28 +6,24 @@ is no training here, and no second copy of the matrix: cosines are dot products 
 `vectors` may be a view of rows that are padded for the training kernels, shared with a model that goes on
 training. Whoever changes it calls ``fill_norms(force=True)`` afterwards. Row `id` of `vectors` belongs to
 ``index_to_key[id]``, and `key_to_index` is the inverse. The work is done elsewhere: files in `vector_files`,
-scores in `evaluation`.
+nearest words in `vector_queries`, scores in `vector_evaluation`.
 """
 
 from __future__ import annotations
 
 import operator
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
-from fastw2v import evaluation, nearest
+from fastw2v import nearest
+from fastw2v.vector_evaluation import EvaluationMixin
 from fastw2v.vector_files import VectorFiles
-
-Key: TypeAlias = "str | int | np.integer"
-WeightedKey: TypeAlias = "Key | np.ndarray | tuple[Key | np.ndarray, float]"
-
-_KEY_TYPES = (str, int, np.integer)
+from fastw2v.vector_queries import KEY_TYPES, Key, QueryMixin
 
 
-class KeyedVectors(VectorFiles):
+class KeyedVectors(QueryMixin, EvaluationMixin, VectorFiles):
     """Vectors by word.
 
     Parameters
@@ -139,7 +135,7 @@ class KeyedVectors(VectorFiles):
         KeyError
             There is no such word; the message names it.
         """
-        if isinstance(key_or_keys, _KEY_TYPES):
+        if isinstance(key_or_keys, KEY_TYPES):
             return self.get_vector(key_or_keys)
         rows = [self.get_index(key) for key in key_or_keys]
         vectors: np.ndarray = self.vectors[np.array(rows, dtype=np.intp)]  # take() copies a padded matrix
@@ -225,178 +221,11 @@ class KeyedVectors(VectorFiles):
         cosine: np.floating[Any] = nearest.unit(self.get_vector(w1)) @ nearest.unit(self.get_vector(w2))
         return cosine
 
-    def most_similar(
-        self,
-        positive: WeightedKey | Iterable[WeightedKey] | None = None,
-        negative: WeightedKey | Iterable[WeightedKey] | None = None,
-        topn: int | None = 10,
-        clip_start: int = 0,
-        clip_end: int | None = None,
-        restrict_vocab: int | None = None,
-        indexer: Any = None,
-    ) -> list[tuple[str, float]] | np.ndarray:
-        """Find the words nearest to the mean of some words (3CosAdd).
-
-        Each word counts with its unit vector, `positive` ones with weight 1 and `negative` ones with -1;
-        ``most_similar(positive=["king", "woman"], negative=["man"])`` asks man : king :: woman : ?
-
-        Parameters
-        ----------
-        positive, negative : word, row number, vector, (any of them, weight), or an iterable of them
-            What to look for. A weight replaces the 1 or -1. Vectors are not scaled to unit length.
-        topn : int or None, default 10
-            How many words to return; None for the cosines of all.
-        clip_start, clip_end : int
-            Look among these rows only.
-        restrict_vocab : int, optional
-            Look among the first so many rows only, whatever `clip_start` and `clip_end` are.
-        indexer : object, optional
-            Asked instead, by ``indexer.most_similar(vector, topn)``.
-
-        Returns
-        -------
-        list of (str, float), or numpy.ndarray
-            Words and cosines, nearest first, of equal cosines the first row first (DIFFERS: any order in
-            gensim); words that were given are left out. With ``topn=None`` all cosines, shape [rows
-            searched]. The cosine with a zero vector is 0 (DIFFERS: NaN in gensim).
-
-        Raises
-        ------
-        KeyError
-            A word is unknown.
-        ValueError
-            Nothing was given, or a vector that does not have D numbers.
-        """
-        if topn is not None and topn < 1:
-            return []
-        target, given_rows = self._weighted_mean(_as_list(positive), _as_list(negative))
-        if indexer is not None and topn is not None:
-            return list(indexer.most_similar(target, topn))
-        searched = slice(0, restrict_vocab) if restrict_vocab else slice(clip_start, clip_end or len(self))
-        cosines: np.ndarray = self._products(searched, target) / self._divisors(searched)
-        if topn is None:
-            return cosines
-        first_row = searched.indices(len(self))[0]
-        rows = nearest.largest(cosines, topn + len(given_rows)) + first_row
-        found = [row for row in rows.tolist() if row not in given_rows][:topn]
-        return [(self.index_to_key[row], float(cosines[row - first_row])) for row in found]
-
-    def evaluate_word_analogies(
-        self,
-        analogies: str | os.PathLike[str],
-        restrict_vocab: int | None = 300000,
-        case_insensitive: bool = True,
-        dummy4unknown: bool = False,
-    ) -> tuple[float, list[dict[str, Any]]]:
-        """Answer analogy questions; see `fastw2v.evaluation.score_analogies` for the figures behind.
-
-        Parameters
-        ----------
-        analogies : str or os.PathLike
-            File of questions: lines ``: section`` and lines of four words.
-        restrict_vocab : int or None, default 300000
-            Use the first so many words only.
-        case_insensitive : bool, default True
-            Compare in lower case (DIFFERS: in upper case in gensim, which confuses "ss" with the German "ß").
-        dummy4unknown : bool, default False
-            Count questions with unknown words as answered wrong instead of leaving them out.
-
-        Returns
-        -------
-        score : float
-            Share of right answers, 0 to 1; 0 if there are no questions left.
-        sections : list of dict
-            For each section, and last for "Total accuracy": its name under ``section`` and lists of
-            questions, in upper case if `case_insensitive`, under ``correct`` and ``incorrect``.
-
-        Raises
-        ------
-        OSError
-            The file is missing or unreadable.
-        ValueError
-            A line is malformed (DIFFERS: gensim skips it and logs), or a vector is not finite.
-        """
-        result = evaluation.score_analogies(
-            self.index_to_key,
-            self.vectors,
-            analogies,
-            restrict_vocab=restrict_vocab,
-            case_insensitive=case_insensitive,
-        )
-        sections: list[dict[str, Any]] = [
-            {"section": name, "correct": [], "incorrect": []} for name in [*result.sections, "Total accuracy"]
-        ]
-        scored = np.flatnonzero(result.covered | dummy4unknown)
-        # Section by section and then the total, as gensim orders its own, also if a section comes twice.
-        for number in scored.tolist():
-            question: tuple[str, ...] = result.questions[number]
-            if case_insensitive:
-                question = tuple(word.upper() for word in question)
-            verdict = "correct" if result.correct[number] else "incorrect"
-            sections[result.section_of[number]][verdict].append(question)
-            sections[-1][verdict].append(question)
-        return result.n_correct / max(1, len(scored)), sections
-
-    def evaluate_word_pairs(
-        self,
-        pairs: str | os.PathLike[str],
-        delimiter: str | None = "\t",
-        encoding: str = "utf8",
-        restrict_vocab: int | None = 300000,
-        case_insensitive: bool = True,
-        dummy4unknown: bool = False,
-    ) -> tuple[Any, Any, float]:
-        """Correlate cosines with people's scores of word pairs; see `fastw2v.evaluation.score_pairs`.
-
-        Parameters
-        ----------
-        pairs : str or os.PathLike
-            File of lines word, word, score.
-        delimiter : str or None, default tab
-            Between them; None for any white space.
-        encoding : str, default "utf8"
-            Of the file.
-        restrict_vocab, case_insensitive
-            As in `evaluate_word_analogies`.
-        dummy4unknown : bool, default False
-            Take 0 for the cosine of a pair with an unknown word instead of leaving it out.
-
-        Returns
-        -------
-        pearson, spearman : tuple of (float, float)
-            Coefficient and two-sided p-value.
-        oov_ratio : float
-            Pairs with an unknown word, in per cent.
-
-        Raises
-        ------
-        OSError
-            The file is missing or unreadable.
-        ValueError
-            A line is malformed, fewer than two pairs are covered, or a vector is not finite.
-        """
-        result = evaluation.score_pairs(
-            self.index_to_key,
-            self.vectors,
-            pairs,
-            delimiter=delimiter,
-            encoding=encoding,
-            restrict_vocab=restrict_vocab,
-            case_insensitive=case_insensitive,
-            dummy_for_unknown=dummy4unknown,
-        )
-        return result.pearson, result.spearman, result.oov_ratio
-
     def _row(self, key: object) -> int | None:
         row: int | None = self.key_to_index.get(key)  # type: ignore[call-overload]
         if row is None and isinstance(key, (int, np.integer)) and 0 <= key < len(self):
             return int(key)
         return row
-
-    def _products(self, rows: slice, target: np.ndarray) -> np.ndarray:
-        """Return the dot products of some rows with a vector; `SparseVectors` has its own."""
-        products: np.ndarray = self.vectors[rows] @ target
-        return products
 
     def _divisors(self, rows: slice) -> np.ndarray:
         """Return norms to divide by, 1 for zero vectors: their dot products are 0 already."""
@@ -404,32 +233,3 @@ class KeyedVectors(VectorFiles):
         assert self.norms is not None
         norms = self.norms[rows]
         return np.where(norms > 0, norms, norms.dtype.type(1))
-
-    def _weighted_mean(
-        self, positive: Sequence[WeightedKey], negative: Sequence[WeightedKey]
-    ) -> tuple[np.ndarray, set[int]]:
-        """Return the direction that the keys ask for, a unit vector, and the rows of those that are words."""
-        if not positive and not negative:
-            raise ValueError("cannot compute mean with no input")
-        total = np.zeros(self.vector_size, np.result_type(self.vectors.dtype, np.float32))
-        given_rows: set[int] = set()
-        for number, item in enumerate([*positive, *negative]):
-            key, weight = item if isinstance(item, tuple) else (item, 1.0 if number < len(positive) else -1.0)
-            if isinstance(key, np.ndarray):
-                if key.shape != (self.vector_size,):
-                    raise ValueError(f"a vector must have shape ({self.vector_size},), not {key.shape}")
-                total += weight * key
-            else:
-                row = self.get_index(key)
-                given_rows.add(row)
-                total += weight * self.get_vector(row, norm=True)
-        return nearest.unit(total), given_rows
-
-
-def _as_list(keys: Any) -> list[Any]:
-    """Return one key or vector, or several, or none, as a list."""
-    if keys is None:
-        return []
-    if isinstance(keys, _KEY_TYPES) or (isinstance(keys, np.ndarray) and keys.ndim == 1):
-        return [keys]
-    return list(keys)

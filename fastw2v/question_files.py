@@ -1,7 +1,7 @@
-"""Readers for the files that vectors are evaluated on: analogy questions and scored word pairs.
+"""Readers for the files that vectors are evaluated on: analogy questions, scored word pairs, words with categories.
 
-Only the files: who answers and scores is `evaluation`, the only caller. No line is skipped silently: what is
-neither data nor one of the documented exceptions is a ValueError with file and line.
+Only the files: who answers and scores is `evaluation` and `categories`, the only callers. No line is skipped silently:
+what is neither data nor one of the documented exceptions is a ValueError with file and line.
 """
 
 from __future__ import annotations
@@ -83,6 +83,29 @@ def read_pairs(
         pairs.append((fields[0].strip(), fields[1].strip()))
         human.append(score)
     return pairs, human
+
+
+def read_categories(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Read the category of each word: UTF-8 lines of both, separated by white space; ``#`` starts a comment line.
+
+    Raises
+    ------
+    OSError
+        The file is missing or unreadable.
+    ValueError
+        A line is something else, or a word has two categories; the message has the line.
+    """
+    category_of: dict[str, str] = {}
+    for place, line in _lines(path, "utf-8"):
+        if line.startswith("#"):
+            continue
+        fields = line.split()
+        if len(fields) != 2:
+            raise ValueError(f"{place}: a word and its category expected, but here are {len(fields)} fields")
+        word, category = fields
+        if category_of.setdefault(word, category) != category:
+            raise ValueError(f"{place}: {word!r} is of {category_of[word]!r} already, not of {category!r}")
+    return category_of
 
 
 def _lines(path: str | os.PathLike[str], encoding: str) -> Iterator[tuple[str, str]]:

@@ -6,15 +6,16 @@ kinds of matrices (evaluation.py, cosines.py). The matrix is never made dense, s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
 
-from fastw2v import cosines, model_file
-from fastw2v.keyedvectors import Key, KeyedVectors
+from fastw2v import cosines, model_file, nearest
+from fastw2v.keyedvectors import KeyedVectors
 from fastw2v.sparse_files import SPARSE_TENSORS, pack_csr, unpack_csr
+from fastw2v.vector_queries import Key
 
 Self = TypeVar("Self", bound="SparseVectors")
 
@@ -83,10 +84,27 @@ class SparseVectors(KeyedVectors):
         if self.norms is None or force:
             self.norms = np.sqrt(cosines.square_sums(self.vectors))
 
-    def _products(self, rows: slice, target: np.ndarray) -> np.ndarray:
-        first, last, _ = rows.indices(len(self))
-        products: np.ndarray = (self.vectors @ target)[first:last]  # slices of the matrix would be copies
-        return products
+    def _cosines(self, targets: np.ndarray, ids: range, threads: int) -> np.ndarray:
+        self.fill_norms()
+        divisors = self._divisors(slice(ids.start, ids.stop))
+        products = [
+            (self.vectors @ target)[ids.start : ids.stop] for target in targets
+        ]  # a slice would be a copy
+        cosines_: np.ndarray = np.array(products) / divisors
+        return cosines_
+
+    def _find(
+        self, targets: np.ndarray, topn: int, ids: range, excluded: Sequence[Sequence[int]], threads: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        k = min(topn, len(ids))
+        rows, found = np.full((len(targets), k), -1, np.int64), np.zeros((len(targets), k), np.float32)
+        for number, target in enumerate(targets):
+            of_all = self._cosines(target[None], ids, threads)[0]
+            of_all[[row - ids.start for row in excluded[number] if row in ids]] = np.nan
+            best = nearest.largest(of_all, k) if k else np.zeros(0, np.int64)
+            best = best[~np.isnan(of_all[best])]
+            rows[number, : len(best)], found[number, : len(best)] = best + ids.start, of_all[best]
+        return rows, found
 
     def to_tensors(self) -> dict[str, np.ndarray]:
         """Return what a file of ours holds of these vectors, for `model_file.write`."""

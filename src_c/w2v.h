@@ -140,7 +140,7 @@ typedef enum {
     W2V_SOFTMAX
 } w2v_loss;
 
-/* ?gemm of a Fortran BLAS, in the library's precision (see blas.h). */
+/* ?gemm of a Fortran BLAS, in the library's precision (see blas.h); single where queries are answered. */
 typedef void (*w2v_gemm)(char *trans_a, char *trans_b, int *m, int *n, int *k, w2v_real *alpha, w2v_real *a, int *lda,
                          w2v_real *b, int *ldb, w2v_real *beta, w2v_real *c, int *ldc);
 
@@ -342,6 +342,61 @@ int w2v_word_slots_fill(const w2v_packed_words *words, int32_t *slots, int64_t n
 enum { W2V_WORD_UNKNOWN = -1, W2V_WORDS_DAMAGED = -2 };
 int64_t w2v_word_find(const w2v_packed_words *words, const int32_t *slots, int64_t n_slots, const uint8_t *word,
                       int64_t n_bytes);
+
+/* ---- queries (nearest.c) ---- */
+
+/* A block of rows of a matrix, each with its Euclidean norm. */
+typedef struct {
+    const float *vecs;  /* IN [n_rows, stride] */
+    int64_t stride;     /* at least D, less than 2^31 */
+    const float *norms; /* IN [n_rows]; a row that is (almost) zero has the cosine 0 with everything */
+    int64_t n_rows;
+    int64_t first_id; /* the id of row 0 */
+    int32_t dim;      /* D */
+} w2v_searched;
+
+/* cosines OUT [n_queries, room]: of unit vectors, queries IN [n_queries, D], with each row; room >= n_rows. Sums in
+ * fixed order, so each number depends on its two vectors alone. */
+void w2v_cosines(const w2v_searched *rows, const float *queries, int64_t n_queries, float *cosines, int64_t room,
+                 int32_t n_threads);
+/* The same by sgemm, faster where there are many queries; room < 2^31. Returns how far from those of w2v_cosines the
+ * numbers may be: the `slack` of the functions below. */
+float w2v_cosines_approximate(const w2v_searched *rows, const float *queries, int64_t n_queries, float *cosines,
+                              int64_t room, int32_t n_threads, w2v_gemm gemm);
+
+/* The nearest rows found so far. */
+typedef struct {
+    int64_t n_queries;
+    int64_t n_wanted;               /* >= 1 */
+    const int64_t *excluded_starts; /* IN [n_queries + 1] where in `excluded` the rows that a query must not find stand */
+    const int64_t *excluded;        /* IN ids */
+    float *cosines;                 /* INOUT [n_queries, n_wanted] */
+    int64_t *ids;                   /* INOUT the same */
+    int64_t *n_found;               /* INOUT [n_queries], at first 0 */
+} w2v_nearest;
+
+/* Look at one more block of rows, with ids above those of the blocks before, whose cosines are known up to `slack`. */
+void w2v_nearest_update(const w2v_searched *rows, const float *queries, const float *cosines, int64_t room, float slack,
+                        const w2v_nearest *nearest, int32_t n_threads);
+/* After the last block: nearest first, of equal cosines the first row. */
+void w2v_nearest_sort(const w2v_nearest *nearest);
+
+/* Questions a : b :: c : ?, answered by the row with the largest cos(b) - cos(a) + cos(c), or with `multiply`
+ * cos'(b) cos'(c) / (cos'(a) + 0.001), cos' = (1 + cos) / 2, of equal ones by the first. */
+typedef struct {
+    int64_t n_questions;
+    const int32_t *places;      /* IN [n_questions, 3] rows of the table of words: a, b, c */
+    const int32_t *word_groups; /* IN [n_words] */
+    const int32_t *groups;      /* IN [V] rows of the groups of a, b and c are no answers */
+    int32_t multiply;
+    float *scores;    /* INOUT [n_questions], at first -INFINITY */
+    int64_t *answers; /* INOUT [n_questions], at first -1 */
+} w2v_analogies;
+
+/* Look at one more block of rows; `table` [n_words, room] has their cosines with the words of the questions, unit
+ * vectors [n_words, D], up to `slack`. With slack 0 neither `words` nor the vectors of `rows` are looked at. */
+void w2v_analogies_update(const w2v_searched *rows, const float *words, const float *table, int64_t room, float slack,
+                          const w2v_analogies *asked, int32_t n_threads);
 
 /* ---- seams for tests and benchmarks ---- */
 

@@ -1,0 +1,196 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, embedsignature=True
+"""Cython face of src_c/nearest.c: cosines, the nearest rows, and analogy questions, block by block.
+
+It converts, and checks the shapes that C trusts; nearest.py cuts matrices into blocks and says what is looked for.
+Invariant: the GIL is released for every loop over rows.
+"""
+from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
+from libc.stdint cimport int32_t, int64_t
+
+import numpy as np
+
+cdef extern from "w2v.h" nogil:
+    ctypedef void (*w2v_gemm)(char *, char *, int *, int *, int *, float *, float *, int *, float *, int *, float *,
+                              float *, int *) noexcept nogil
+    ctypedef struct w2v_searched:
+        const float *vecs
+        int64_t stride
+        const float *norms
+        int64_t n_rows, first_id
+        int32_t dim
+    ctypedef struct w2v_nearest:
+        int64_t n_queries, n_wanted
+        const int64_t *excluded_starts
+        const int64_t *excluded
+        float *cosines
+        int64_t *ids
+        int64_t *n_found
+    ctypedef struct w2v_analogies:
+        int64_t n_questions
+        const int32_t *places
+        const int32_t *word_groups
+        const int32_t *groups
+        int32_t multiply
+        float *scores
+        int64_t *answers
+    void w2v_cosines(const w2v_searched *rows, const float *queries, int64_t n_queries, float *cosines, int64_t room,
+                     int32_t n_threads)
+    float w2v_cosines_approximate(const w2v_searched *rows, const float *queries, int64_t n_queries, float *cosines,
+                                  int64_t room, int32_t n_threads, w2v_gemm gemm)
+    void w2v_nearest_update(const w2v_searched *rows, const float *queries, const float *cosines, int64_t room,
+                            float slack, const w2v_nearest *nearest, int32_t n_threads)
+    void w2v_nearest_sort(const w2v_nearest *nearest)
+    void w2v_analogies_update(const w2v_searched *rows, const float *words, const float *table, int64_t room, float slack,
+                              const w2v_analogies *asked, int32_t n_threads)
+
+cdef w2v_gemm sgemm = NULL
+
+
+cdef w2v_gemm find_gemm() except NULL:
+    """The BLAS that SciPy brings along; whoever calls it has limited it to one thread (blas_threads.py)."""
+    global sgemm
+    if sgemm == NULL:
+        from scipy.linalg import cython_blas
+        capsule = cython_blas.__pyx_capi__["sgemm"]
+        sgemm = <w2v_gemm> PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
+    return sgemm
+
+
+cdef class Rows:
+    """A block of rows: float32 vecs [n, D], whose rows may be padded, their norms [n], and the id of the first."""
+
+    cdef w2v_searched c
+    cdef const float[:, :] _vecs
+    cdef const float[::1] _norms
+
+    def __init__(self, const float[:, :] vecs not None, const float[::1] norms not None, int64_t first_id):
+        cdef int64_t n_bytes = sizeof(float)
+        if vecs.shape[0] != norms.shape[0] or not vecs.shape[0] or not 0 < vecs.shape[1] < 1 << 30:
+            raise ValueError("vectors and norms that do not fit together, or none")
+        if (vecs.strides[1] != n_bytes and vecs.shape[1] > 1) or vecs.strides[0] % n_bytes or \
+                not vecs.shape[1] <= vecs.strides[0] // n_bytes < 1 << 31:
+            raise ValueError("the numbers of a row must follow each other, and rows too")
+        self._vecs, self._norms = vecs, norms
+        self.c.vecs, self.c.stride, self.c.dim = &vecs[0, 0], vecs.strides[0] // n_bytes, <int32_t> vecs.shape[1]
+        self.c.norms, self.c.n_rows, self.c.first_id = &norms[0], vecs.shape[0], first_id
+
+    @property
+    def n_rows(self):
+        """How many rows there are."""
+        return self.c.n_rows
+
+    @property
+    def first_id(self):
+        """The id of the first."""
+        return self.c.first_id
+
+    def cosines(self, const float[:, ::1] queries not None, float[:, ::1] out not None, int32_t n_threads,
+                bint exact):
+        """out [n_queries, >= n] = cosines of unit vectors [n_queries, D] with all rows; returns how far they may be off.
+
+        Without `exact` they are products of sgemm, which must have been limited to one thread.
+        """
+        cdef w2v_gemm gemm = NULL if exact else find_gemm()
+        cdef float slack = 0
+        if queries.shape[1] != self.c.dim or out.shape[0] < queries.shape[0] or out.shape[1] < self.c.n_rows or \
+                out.shape[1] >= 1 << 31 or n_threads < 1:
+            raise ValueError("queries or cosines that do not fit the rows")
+        if not queries.shape[0]:
+            return 0.0
+        with nogil:
+            if exact:
+                w2v_cosines(&self.c, &queries[0, 0], queries.shape[0], &out[0, 0], out.shape[1], n_threads)
+            else:
+                slack = w2v_cosines_approximate(&self.c, &queries[0, 0], queries.shape[0], &out[0, 0], out.shape[1],
+                                                n_threads, gemm)
+        return slack
+
+
+cdef class Nearest:
+    """The nearest rows found so far: ids and cosines [n_queries, n_wanted], of which n_found [n_queries] are there.
+
+    Query i finds no row of excluded[excluded_starts[i] : excluded_starts[i + 1]].
+    """
+
+    cdef w2v_nearest c
+    cdef readonly object ids, cosines, n_found
+    cdef const int64_t[::1] _starts, _excluded
+
+    def __init__(self, int64_t n_wanted, const int64_t[::1] excluded_starts not None,
+                 const int64_t[::1] excluded not None):
+        cdef int64_t n_queries = excluded_starts.shape[0] - 1
+        cdef int64_t[:, ::1] ids
+        cdef float[:, ::1] cosines
+        cdef int64_t[::1] n_found
+        if n_queries < 1 or n_wanted < 1 or excluded_starts[n_queries] != excluded.shape[0]:
+            raise ValueError("no queries, nothing wanted, or starts that do not divide what is excluded")
+        self.ids = np.empty((n_queries, n_wanted), np.int64)
+        self.cosines = np.empty((n_queries, n_wanted), np.float32)
+        self.n_found = np.zeros(n_queries, np.int64)
+        ids, cosines, n_found = self.ids, self.cosines, self.n_found
+        self._starts, self._excluded = excluded_starts, excluded
+        self.c.n_queries, self.c.n_wanted = n_queries, n_wanted
+        self.c.excluded_starts = &excluded_starts[0]
+        self.c.excluded = &excluded[0] if excluded.shape[0] else NULL
+        self.c.ids, self.c.cosines, self.c.n_found = &ids[0, 0], &cosines[0, 0], &n_found[0]
+
+    def update(self, Rows rows not None, const float[:, ::1] queries not None, const float[:, ::1] cosines not None,
+               float slack, int32_t n_threads):
+        """Look at one more block, with ids above those before, whose cosines are known up to `slack`."""
+        if queries.shape[0] != self.c.n_queries or queries.shape[1] != rows.c.dim or \
+                cosines.shape[0] < self.c.n_queries or cosines.shape[1] < rows.c.n_rows or n_threads < 1:
+            raise ValueError("queries or cosines that do not fit the rows")
+        with nogil:
+            w2v_nearest_update(&rows.c, &queries[0, 0], &cosines[0, 0], cosines.shape[1], slack, &self.c, n_threads)
+
+    def sort(self):
+        """Put the nearest first, of equal ones the first row; nothing more can be looked at."""
+        with nogil:
+            w2v_nearest_sort(&self.c)
+
+
+cdef class Analogies:
+    """Questions a : b :: c : ?, and the best answers so far, -1 where there is none.
+
+    places [n, 3] says where in the table of words a, b and c stand, word_groups [n_words] of which group each of them
+    is, groups [V] the same of the matrix's rows; `multiply` is 3CosMul.
+    """
+
+    cdef w2v_analogies c
+    cdef readonly object answers
+    cdef const int32_t[:, ::1] _places
+    cdef const int32_t[::1] _word_groups, _groups
+    cdef object _scores
+
+    def __init__(self, const int32_t[:, ::1] places not None, const int32_t[::1] word_groups not None,
+                 const int32_t[::1] groups not None, bint multiply):
+        cdef int64_t[::1] answers
+        cdef float[::1] scores
+        if not places.shape[0] or places.shape[1] != 3 or not groups.shape[0] or not word_groups.shape[0]:
+            raise ValueError("no questions, or no words")
+        if np.min(places) < 0 or np.max(places) >= word_groups.shape[0]:
+            raise ValueError("a question has a word that is not in the table")
+        self.answers = np.full(places.shape[0], -1, np.int64)
+        self._scores = np.full(places.shape[0], -np.inf, np.float32)
+        answers, scores = self.answers, self._scores
+        self._places, self._word_groups, self._groups = places, word_groups, groups
+        self.c.n_questions, self.c.places = places.shape[0], &places[0, 0]
+        self.c.word_groups, self.c.groups, self.c.multiply = &word_groups[0], &groups[0], multiply
+        self.c.scores, self.c.answers = &scores[0], &answers[0]
+
+    def update(self, Rows rows not None, const float[:, ::1] words, const float[:, ::1] table not None, float slack,
+               int32_t n_threads):
+        """Look at one more block, whose cosines with the words (unit vectors [n_words, D]) are `table`, up to `slack`.
+
+        With slack 0 the words may be None, and only the place and size of the block matter.
+        """
+        cdef const float *first_word = NULL
+        if table.shape[0] < self._word_groups.shape[0] or table.shape[1] < rows.c.n_rows or n_threads < 1 or \
+                rows.c.first_id < 0 or rows.c.first_id + rows.c.n_rows > self._groups.shape[0]:
+            raise ValueError("a table that does not fit the rows")
+        if words is not None and words.shape[0] == self._word_groups.shape[0] and words.shape[1] == rows.c.dim:
+            first_word = &words[0, 0]
+        elif slack > 0:
+            raise ValueError("words that do not fit the rows")
+        with nogil:
+            w2v_analogies_update(&rows.c, first_word, &table[0, 0], table.shape[1], slack, &self.c, n_threads)

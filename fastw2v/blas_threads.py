@@ -1,0 +1,43 @@
+"""One BLAS thread, while threads of our own call the BLAS.
+
+The number of threads is a setting of the whole process, and queries may come from several Python threads at a time: the
+first to come sets it and the last to go restores it. Products that others compute meanwhile have one thread, too.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+_lock = threading.Lock()
+_n_inside = 0
+_limits: Any = None
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Limit the BLAS that is loaded to one thread within the ``with`` block."""
+    global _n_inside, _limits
+    with _lock:
+        if _n_inside == 0:
+            _limits = _controller().limit(limits=1, user_api="blas")
+        _n_inside += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _n_inside -= 1
+            if _n_inside == 0:
+                _limits.restore_original_limits()
+
+
+@cache
+def _controller() -> Any:
+    """Looking for libraries takes milliseconds, so it is done once; SciPy's, the one we call, must be there by then."""
+    import scipy.linalg.cython_blas  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
