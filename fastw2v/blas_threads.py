@@ -31,7 +31,17 @@ def one_blas_thread() -> Iterator[None]:
         with _lock:
             _n_inside -= 1
             if _n_inside == 0:
+                _disown()  # it may be another thread that set the limit
                 _limits.restore_original_limits()
+                _disown()
+
+
+def _disown() -> None:
+    """From threadpoolctl 3.8 on, the Python thread that set OpenBLAS's number alone may change it, until it says so."""
+    for library in _controller().lib_controllers:
+        clear = getattr(library, "clear_controlling_thread", None)
+        if clear is not None:
+            clear(force=True)
 
 
 @cache

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr, spearmanr
 
-from fastw2v import KeyedVectors, evaluation
+from fastw2v import KeyedVectors, cosines, evaluation, nearest
 
 N_WORDS = 300
 
@@ -85,17 +85,21 @@ def test_every_question_gets_the_verdict_of_the_slow_judge(
         assert 40 < score.n_correct < score.n_covered - 40, "the planted answers should be right in part"
 
 
+@pytest.mark.parametrize("method", ["3cosadd", "3cosmul"])
 def test_tiles_of_any_size_give_the_same_answers(
-    wv: KeyedVectors, questions: Path, monkeypatch: pytest.MonkeyPatch
+    wv: KeyedVectors, questions: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    whole = evaluation.score_analogies(wv.index_to_key, wv.vectors, questions)
+    whole = evaluation.score_analogies(wv.index_to_key, wv.vectors, questions, method=method)
     padded = np.zeros((N_WORDS, 16), np.float32)
     padded[:, :12] = wv.vectors
-    for n_questions, n_words in ((1, 1), (7, 13), (1000, 299)):
-        monkeypatch.setattr(evaluation, "_QUESTIONS_PER_TILE", n_questions)
-        monkeypatch.setattr(evaluation, "_WORDS_PER_TILE", n_words)
-        tiled = evaluation.score_analogies(wv.index_to_key, padded[:, :12], questions)
-        np.testing.assert_array_equal(tiled.correct, whole.correct)
+    for n_words_of_table, n_cosines in ((9, 300), (1000, 30_000)):
+        monkeypatch.setattr(cosines, "_WORDS_PER_TABLE", n_words_of_table)
+        monkeypatch.setattr(nearest, "_COSINES_AT_ONCE", n_cosines)
+        for threads in (1, 3):
+            tiled = evaluation.score_analogies(
+                wv.index_to_key, padded[:, :12], questions, threads=threads, method=method
+            )
+            np.testing.assert_array_equal(tiled.correct, whole.correct)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
