@@ -34,7 +34,7 @@ cdef extern from "w2v.h" nogil:
         float *scores
         int64_t *answers
     void w2v_cosines(const w2v_searched *rows, const float *queries, int64_t n_queries, float *cosines, int64_t room,
-                     int32_t n_threads)
+                     int32_t n_threads, int32_t backwards)
     float w2v_cosines_approximate(const w2v_searched *rows, const float *queries, int64_t n_queries, float *cosines,
                                   int64_t room, int32_t n_threads, w2v_gemm gemm)
     void w2v_nearest_update(const w2v_searched *rows, const float *queries, const float *cosines, int64_t room,
@@ -44,6 +44,7 @@ cdef extern from "w2v.h" nogil:
                               const w2v_analogies *asked, int32_t n_threads)
 
 cdef w2v_gemm sgemm = NULL
+cdef int32_t backwards = 0  # the direction of the last sweep of dot products; nothing but speed depends on it
 
 
 cdef w2v_gemm find_gemm() except NULL:
@@ -92,14 +93,16 @@ cdef class Rows:
         """
         cdef w2v_gemm gemm = NULL if exact else find_gemm()
         cdef float slack = 0
+        global backwards
         if queries.shape[1] != self.c.dim or out.shape[0] < queries.shape[0] or out.shape[1] < self.c.n_rows or \
                 out.shape[1] >= 1 << 31 or n_threads < 1:
             raise ValueError("queries or cosines that do not fit the rows")
         if not queries.shape[0]:
             return 0.0
+        backwards = not backwards
         with nogil:
             if exact:
-                w2v_cosines(&self.c, &queries[0, 0], queries.shape[0], &out[0, 0], out.shape[1], n_threads)
+                w2v_cosines(&self.c, &queries[0, 0], queries.shape[0], &out[0, 0], out.shape[1], n_threads, backwards)
             else:
                 slack = w2v_cosines_approximate(&self.c, &queries[0, 0], queries.shape[0], &out[0, 0], out.shape[1],
                                                 n_threads, gemm)

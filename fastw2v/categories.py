@@ -113,10 +113,9 @@ def score_categories(
             f"{len(covered)} of {len(category_of)} words are in the vocabulary, of {n_categories} categories:"
             " there is nothing to tell apart"
         )
-    points = vectors[[row for _, row in covered]]
-    points = (points.toarray() if issparse(points) else points.astype(np.float32)) / row_norms(points)[
-        :, None
-    ]
+    known = [row for _, row in covered]
+    points = vectors[known].toarray() if issparse(vectors) else vectors[known].astype(np.float32)
+    points = points / row_norms(vectors)[known, None]
     with threadpool_limits(threads):
         clusters = KMeans(n_categories, n_init=_STARTS, random_state=seed).fit_predict(points).tolist()
     members = Counter(zip(clusters, names, strict=True))

@@ -39,7 +39,7 @@ from fastw2v.cooccurrence import Cooccurrence
 from fastw2v.errors import DivergedError, EmptyVocabularyError
 from fastw2v.keyedvectors import KeyedVectors
 from fastw2v.ppmi import PPMI
-from fastw2v.settings import check_which
+from fastw2v.settings import check_which, usable_cores
 from fastw2v.svd import SVD
 from fastw2v.text_files import find_text_files
 from fastw2v.word2vec import Word2Vec
@@ -361,15 +361,27 @@ def _analogy(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    if not arguments.analogies and not arguments.pairs:
-        raise UsageError("nothing to evaluate: give --analogies FILE, --pairs FILE... or both")
+    if not arguments.analogies and not arguments.pairs and not arguments.categories:
+        raise UsageError(
+            "nothing to evaluate: give --analogies FILE, --pairs FILE... or --categories FILE..."
+        )
     wv = _read_vectors(arguments.vectors)
+    threads = arguments.threads or usable_cores()
     report: dict[str, Any] = {"vectors": arguments.vectors, "words": len(wv), "dimensions": wv.vector_size}
     if arguments.analogies:
         analogies = evaluation.score_analogies(
-            wv.index_to_key, wv.vectors, arguments.analogies, restrict_vocab=arguments.restrict
+            wv.index_to_key,
+            wv.vectors,
+            arguments.analogies,
+            restrict_vocab=arguments.restrict,
+            method=arguments.method,
+            threads=threads,
         )
-        report["analogies"] = {"file": arguments.analogies, **analogies.to_dict()}
+        report["analogies"] = {
+            "file": arguments.analogies,
+            "method": arguments.method,
+            **analogies.to_dict(),
+        }
     report["pairs"] = []
     for path in arguments.pairs:
         pairs = evaluation.score_pairs(wv.index_to_key, wv.vectors, path, restrict_vocab=arguments.restrict)
@@ -380,6 +392,11 @@ def _evaluate(arguments: argparse.Namespace) -> None:
             "asked": pairs.n_asked,
         }
         report["pairs"].append({"file": path, **figures})
+    report["categories"] = []
+    for path in arguments.categories:
+        score = wv.evaluate_categories(path, restrict_vocab=arguments.restrict, threads=threads)
+        figures = {"purity": score.purity, "covered": score.n_covered, "asked": score.n_asked}
+        report["categories"].append({"file": path, "categories": score.n_categories, **figures})
     if arguments.json:
         print(json.dumps(report))
     else:
@@ -406,6 +423,12 @@ def _print_evaluation(report: Mapping[str, Any]) -> None:
                 f"{name:<32} {_per_cent(row['spearman']):>7} {_per_cent(row['pearson']):>8}"
                 f" {row['covered']:>8} {row['asked']:>8}"
             )
+
+    if report["categories"]:
+        print(f"\n{'categories':<32} {'purity':>7} {'kinds':>8} {'covered':>8} {'asked':>8}")
+        for row in report["categories"]:
+            figures = f"{row['categories']:>8} {row['covered']:>8} {row['asked']:>8}"
+            print(f"{Path(row['file']).name:<32} {_per_cent(row['purity']):>7} {figures}")
 
 
 def _finite(number: float) -> float | None:

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from fastw2v._version import __version__
 from fastw2v.any_file import FORMATS
+from fastw2v.cosines import METHODS
 from fastw2v.intervals import Interval
 from fastw2v.losses import LOSSES
 
@@ -207,6 +208,20 @@ def make_parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument(
         "--pairs", nargs="+", action="extend", default=[], metavar="FILE", help="lines of word, word, score"
+    )
+    evaluate.add_argument(
+        "--categories",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE",
+        help="lines of word, category, to compare with clusters (needs scikit-learn)",
+    )
+    evaluate.add_argument(
+        "--method", choices=METHODS, default="3cosadd", help="how analogies are answered; default %(default)s"
+    )
+    evaluate.add_argument(
+        "--threads", type=_positive, metavar="N", help="default: all cores that this process may use"
     )
     evaluate.add_argument(
         "--restrict",

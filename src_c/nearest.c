@@ -29,10 +29,9 @@ static const float EPSILON = 1e-3f;
 W2V_INLINE float dot(const float *a, const float *b, int64_t n) {
     float sums[LANES] = {0};
     int64_t d = 0;
-    for (; d + LANES <= n; d += LANES) {
-        W2V_PREFETCH_READ(a + d + AHEAD);
+    for (int64_t line = 0; line < n; line += LANES) W2V_PREFETCH_READ(a + line + AHEAD);
+    for (; d + LANES <= n; d += LANES)
         for (int lane = 0; lane < LANES; lane++) sums[lane] += a[d + lane] * b[d + lane];
-    }
     for (int lane = 0; d + lane < n; lane++) sums[lane] += a[d + lane] * b[d + lane];
     for (int half = LANES / 2; half; half /= 2)
         for (int lane = 0; lane < half; lane++) sums[lane] += sums[lane + half];
@@ -48,11 +47,15 @@ W2V_INLINE float cosine(const w2v_searched *rows, int64_t row, const float *quer
 W2V_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 void w2v_cosines(const w2v_searched *rows, const float *queries, int64_t n_queries, float *cosines, int64_t room,
-                 int32_t n_threads) {
-    W2V_OMP("omp parallel for schedule(static) num_threads(n_threads)")
-    for (int64_t row = 0; row < rows->n_rows; row++)
-        for (int64_t query = 0; query < n_queries; query++)
-            cosines[query * room + row] = cosine(rows, row, queries + query * rows->dim);
+                 int32_t n_threads, int32_t backwards) {
+    const int64_t n_chunks = (rows->n_rows + CHUNK - 1) / CHUNK;
+    W2V_OMP("omp parallel for schedule(dynamic, 4) num_threads(n_threads)")
+    for (int64_t i = 0; i < n_chunks; i++) {
+        const int64_t first = (backwards ? n_chunks - 1 - i : i) * CHUNK;
+        for (int64_t row = first; row < least(first + CHUNK, rows->n_rows); row++)
+            for (int64_t query = 0; query < n_queries; query++)
+                cosines[query * room + row] = cosine(rows, row, queries + query * rows->dim);
+    }
     (void)n_threads;
 }
 
@@ -148,7 +151,7 @@ static void nearest_of_query(const w2v_searched *rows, const float *query, const
 
 void w2v_nearest_update(const w2v_searched *rows, const float *queries, const float *cosines, int64_t room, float slack,
                         const w2v_nearest *nearest, int32_t n_threads) {
-    W2V_OMP("omp parallel for schedule(dynamic) num_threads(n_threads)")
+    W2V_OMP("omp parallel for schedule(dynamic) num_threads(n_threads) if (nearest->n_queries > 1)")
     for (int64_t place = 0; place < nearest->n_queries; place++)
         nearest_of_query(rows, queries + place * rows->dim, cosines + place * room, slack, nearest, place);
     (void)n_threads;

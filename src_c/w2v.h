@@ -356,9 +356,10 @@ typedef struct {
 } w2v_searched;
 
 /* cosines OUT [n_queries, room]: of unit vectors, queries IN [n_queries, D], with each row; room >= n_rows. Sums in
- * fixed order, so each number depends on its two vectors alone. */
+ * fixed order, so each number depends on its two vectors alone. Whoever asks again and again has the rows read forwards
+ * and backwards in turn: those that were read last are still in the cache. */
 void w2v_cosines(const w2v_searched *rows, const float *queries, int64_t n_queries, float *cosines, int64_t room,
-                 int32_t n_threads);
+                 int32_t n_threads, int32_t backwards);
 /* The same by sgemm, faster where there are many queries; room < 2^31. Returns how far from those of w2v_cosines the
  * numbers may be: the `slack` of the functions below. */
 float w2v_cosines_approximate(const w2v_searched *rows, const float *queries, int64_t n_queries, float *cosines,

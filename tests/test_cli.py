@@ -432,6 +432,22 @@ def test_evaluate_reports_exact_figures_in_json(vectors_file, wv, question_files
     assert (report["words"], report["dimensions"]) == (7, 3)
 
 
+def test_evaluate_offers_another_method_and_categories(bin_file, question_files, tmp_path, capsys):
+    pytest.importorskip("sklearn")
+    kinds = tmp_path / "kinds.txt"
+    kinds.write_text("paris city\nrome city\nfrance country\nitaly country\noslo city\n")
+    options = ["--analogies", question_files[0], "--method", "3cosmul", "--categories", str(kinds)]
+    assert main(["evaluate", bin_file, *options, "--threads", "1", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["analogies"]["method"] == "3cosmul"
+    [categories] = report["categories"]
+    assert (categories["categories"], categories["covered"], categories["asked"]) == (2, 4, 5)
+    assert 0.5 <= categories["purity"] <= 1
+    assert main(["evaluate", bin_file, *options]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^kinds\.txt +\d+\.\d +2 +4 +5$", out, re.MULTILINE)
+
+
 def test_evaluate_prints_a_table_and_a_dash_where_nothing_is_covered(
     bin_file, question_files, tmp_path, capsys
 ):

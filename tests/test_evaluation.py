@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from scipy.stats import pearsonr, spearmanr
 
-from fastw2v import KeyedVectors, cosines, evaluation, nearest
+from fastw2v import KeyedVectors, MissingExtraError, cosines, evaluation, nearest
+from fastw2v.categories import score_categories
+from fastw2v.spelling import Spellings
 
 N_WORDS = 300
 
@@ -282,3 +286,144 @@ def test_zero_vectors_are_similar_to_nothing_and_answer_nothing(wv: KeyedVectors
     vectors = np.vstack([wv.vectors, np.zeros((1, 12), np.float32)])
     after = evaluation.score_analogies(words, vectors, questions)
     np.testing.assert_array_equal(before.correct, after.correct)
+
+
+def test_analogies_by_the_product_of_cosines_are_answered_one_by_one_and_together(
+    wv: KeyedVectors, questions: Path
+) -> None:
+    unit = wv.vectors / np.linalg.norm(wv.vectors, axis=1, keepdims=True)
+    row_of = {word.lower(): row for row, word in enumerate(wv.index_to_key)}
+    score = evaluation.score_analogies(wv.index_to_key, wv.vectors, questions, method="3cosmul", threads=2)
+    for question, covered, correct in zip(score.questions, score.covered, score.correct, strict=True):
+        if covered:
+            a, b, c, d = (row_of[word.lower()] for word in question)
+            cosines_ = (1 + unit @ unit[[a, b, c]].T.astype(np.float64)) / 2
+            scores = cosines_[:, 1] * cosines_[:, 2] / (cosines_[:, 0] + 0.001)
+            scores[[a, b, c]] = -1
+            assert correct == (scores.argmax() == d)
+    by_name = wv.evaluate_word_analogies(questions, similarity_function="most_similar_cosmul")
+    assert by_name[0] == score.accuracy
+    with pytest.raises(ValueError, match="similarity_function must be one of"):
+        wv.evaluate_word_analogies(questions, similarity_function="distance")
+
+
+def test_analogies_equal_gensim_s_where_words_have_several_spellings(tmp_path: Path) -> None:
+    models = pytest.importorskip("gensim.models")
+    rng = np.random.default_rng(8)
+    base = rng.normal(size=(60, 9))
+    words, vectors = [], []
+    for number in range(60):  # three spellings next to each other: each is the others' nearest word
+        for spelling in (f"word{number}", f"Word{number}", f"WORD{number}"):
+            words.append(spelling)
+            vectors.append(base[number] + rng.normal(scale=0.3, size=9))
+    order = rng.permutation(len(words))
+    ours = KeyedVectors.from_arrays([words[i] for i in order], np.float32(vectors)[order])
+    theirs = models.KeyedVectors(9)
+    theirs.add_vectors(ours.index_to_key, ours.vectors)
+    path = tmp_path / "q"
+    path.write_text(
+        ": x\n"
+        + "".join("word{} word{} word{} word{}\n".format(*rng.integers(0, 60, 4)) for _ in range(3000))
+    )
+    found, expected = (wv.evaluate_word_analogies(str(path)) for wv in (ours, theirs))
+    # gensim gives up where the five nearest words are spellings of the question's.
+    differing = set(found[1][0]["correct"]) ^ set(expected[1][0]["correct"])
+    assert len(found[1][0]["correct"]) > 30
+    assert len(differing) <= 5
+
+
+@pytest.mark.parametrize(
+    ("question", "vocabulary", "found"),
+    [
+        ("PARIS", ["paris", "Paris"], "paris"),
+        ("Maße", ["masse", "maße"], "maße"),  # gensim takes the first
+        ("MASSE", ["maße", "masse"], "masse"),
+        ("STRASSE", ["straße"], "straße"),
+        ("STRAẞE", ["straße"], "straße"),
+        ("İzmir", ["i̇zmir"], "i̇zmir"),  # as str.lower makes it
+        ("İzmir", ["izmir"], None),
+        ("ISPARTA", ["ısparta", "isparta"], "isparta"),  # gensim takes the first
+        ("ısparta", ["isparta"], None),
+        ("ΛΌΓΟΣ", ["λόγος"], "λόγος"),
+        ("λόγοσ", ["ΛΌΓΟΣ"], "ΛΌΓΟΣ"),
+        ("e\u0301te\u0301", ["Été"], "Été"),
+        ("\u212a", ["k"], "k"),  # the sign of Kelvin
+        ("missing", ["masse"], None),
+    ],
+)
+def test_words_are_found_whatever_their_case_but_not_confused(
+    question: str, vocabulary: list[str], found: str | None
+) -> None:
+    spellings = Spellings(vocabulary, case_insensitive=True)
+    expected = -1 if found is None else vocabulary.index(found)
+    assert spellings.row_of(question) == expected
+    assert spellings.rows_of([(question,), (vocabulary[0], question)]).tolist() == [
+        expected,
+        spellings.row_of(vocabulary[0]),
+        expected,
+    ]
+    exact = Spellings(vocabulary, case_insensitive=False)
+    assert exact.row_of(question) == (vocabulary.index(question) if question in vocabulary else -1)
+    assert exact.groups.tolist() == list(range(len(vocabulary)))
+
+
+@pytest.fixture
+def kinds(tmp_path: Path) -> tuple[KeyedVectors, Path]:
+    """Three kinds of words, well apart but for two words that lie with another kind, and one unknown word."""
+    rng = np.random.default_rng(6)
+    centers = np.eye(3, 8)
+    kind_of = np.repeat([0, 1, 2], 10)
+    placed = kind_of.copy()
+    placed[[3, 14]] = 2
+    vectors = (centers[placed] + rng.normal(scale=0.05, size=(30, 8))) * rng.uniform(0.1, 10, (30, 1))
+    words = [f"w{row}" for row in range(30)]
+    path = tmp_path / "kinds.txt"
+    lines = [f"W{row} kind{kind}" for row, kind in enumerate(kind_of)]
+    path.write_text("\n".join(["# word kind", *lines, "unknown kind1", "w0 kind0", ""]))
+    return KeyedVectors.from_arrays(words, vectors.astype(np.float32)), path
+
+
+def test_purity_counts_the_words_that_lie_with_their_kind(kinds: tuple[KeyedVectors, Path]) -> None:
+    pytest.importorskip("sklearn")
+    wv, path = kinds
+    score = wv.evaluate_categories(path)
+    assert score.purity == pytest.approx(29 / 31)
+    assert (score.n_categories, score.n_asked, score.n_covered) == (3, 32, 31)
+    assert score.oov_ratio == pytest.approx(100 / 32)
+    assert score.clusters["W3"] == score.clusters["W14"] == score.clusters["W20"] != score.clusters["W0"]
+    assert wv.evaluate_categories(path, threads=2) == score
+    given = {f"w{row}": "even" if row % 2 == 0 else "odd" for row in range(30)}
+    assert 0.5 <= wv.evaluate_categories(given).purity < 0.8  # nothing that the vectors know of
+    assert wv.evaluate_categories(path, restrict_vocab=20).n_covered == 21
+
+
+def test_categories_of_sparse_vectors_are_those_of_dense_ones(kinds: tuple[KeyedVectors, Path]) -> None:
+    pytest.importorskip("sklearn")
+    wv, path = kinds
+    sparse = score_categories(wv.index_to_key, csr_array(wv.vectors), path)
+    assert sparse.purity == wv.evaluate_categories(path).purity
+
+
+def test_malformed_or_uncovered_categories_are_refused(
+    kinds: tuple[KeyedVectors, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sklearn")
+    wv, path = kinds
+    for content, message in (
+        ("w1 a\nw2\n", "line 2: a word and its category expected, but here are 1"),
+        ("w1 a\nw2 a b\n", "line 2"),
+        ("w1 a\nw1 b\n", "line 2: 'w1' is of 'a' already"),
+        ("w1 a\nw2 a\nx b\n", "2 of 3 words are in the vocabulary, of 1 categories"),
+        ("", "0 of 0 words"),
+    ):
+        path.write_text(content)
+        with pytest.raises(ValueError, match=message):
+            wv.evaluate_categories(path)
+    with pytest.raises(FileNotFoundError):
+        wv.evaluate_categories(path.with_name("missing"))
+    wv.vectors[2] = np.nan
+    with pytest.raises(ValueError, match="not finite"):
+        wv.evaluate_categories({"w1": "a", "w2": "b"})
+    monkeypatch.setitem(sys.modules, "sklearn.cluster", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'fastw2v\[cluster\]'"):
+        wv.evaluate_categories({"w1": "a", "w2": "b"})

@@ -91,7 +91,7 @@ def stubbed_parameters(function: ast.FunctionDef) -> list[str]:
     return names + ([arguments.kwarg.arg] if arguments.kwarg else [])
 
 
-@pytest.mark.parametrize("name", ["_corpus", "_count", "_train"])
+@pytest.mark.parametrize("name", ["_corpus", "_count", "_query", "_train"])
 def test_stubs_declare_what_the_extension_has(name: str) -> None:
     module = importlib.import_module(f"fastw2v.{name}")
     stubbed = stubbed_names(stub_of(name).body)
