@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from fastw2v import atomic
 from fastw2v.atomic import atomic_write
 
 OLD = b"the old file"
