@@ -136,7 +136,7 @@ def read(
             _check_metadata(path, metadata)
             stored = tensor_file.keys()
             wanted = stored if names is None else [name for name in stored if name in names]
-            tensors = {name: tensor_file.get_tensor(name) for name in wanted}
+            tensors = _read_arrays(path, wanted)
     except (SafetensorError, OSError, TypeError, KeyError, AttributeError) as error:
         # Which of these comes out depends on the version of safetensors and on what is wrong with the file
         # (an array type that NumPy has not, for one); all of them mean the file.
@@ -156,19 +156,45 @@ def map_file(path: PathLike, names: Collection[str]) -> tuple[dict[str, np.ndarr
     _, metadata = read(path, ())  # which checks the header, and the size of the file against it
     with Path(path).open("rb") as file:
         memory = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    n_head = int.from_bytes(memory[:8], "little")
     tensors = {}
     try:
-        head = json.loads(bytes(memory[8 : 8 + n_head]))
-        for name in (name for name in names if name in head):
-            begin, end = (8 + n_head + offset for offset in head[name]["data_offsets"])
-            dtype = np.dtype(_DTYPES[head[name]["dtype"]])
+        for name, dtype, shape, begin, end in _places(memory, names):
             if begin % dtype.itemsize:  # not by our writer
                 raise ValueError(f"the array {name!r} is not aligned")
-            tensors[name] = np.frombuffer(memory[begin:end], dtype).reshape(head[name]["shape"])
+            tensors[name] = np.frombuffer(memory[begin:end], dtype).reshape(shape)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{os.fspath(path)}: cannot be mapped, try it without mmap ({error})") from error
     return tensors, metadata
+
+
+def _read_arrays(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
+    """Read arrays of a file that safetensors has found sound: it would hold each of them twice."""
+    tensors = {}
+    with path.open("rb", buffering=0) as file:
+        head = file.read(8)
+        head += file.read(int.from_bytes(head, "little"))
+        for name, dtype, shape, begin, _ in _places(memoryview(head), names):
+            tensors[name] = np.empty(shape, dtype)
+            file.seek(begin)
+            rest = memoryview(tensors[name].reshape(-1)).cast("B") if tensors[name].size else memoryview(b"")
+            while rest:
+                n_read = file.readinto(rest)
+                if not n_read:
+                    raise ValueError(f"{path}: it became shorter while it was read")
+                rest = rest[n_read:]
+    return tensors
+
+
+def _places(
+    memory: memoryview, names: Collection[str]
+) -> Iterator[tuple[str, np.dtype[Any], tuple[int, ...], int, int]]:
+    """Yield name, type, shape, begin and end of arrays, from the start of a sound safetensors file."""
+    n_head = int.from_bytes(memory[:8], "little")
+    head = json.loads(bytes(memory[8 : 8 + n_head]))
+    for name in names:
+        if name in head:
+            begin, end = (8 + n_head + offset for offset in head[name]["data_offsets"])
+            yield name, np.dtype(_DTYPES[head[name]["dtype"]]), tuple(head[name]["shape"]), begin, end
 
 
 def write_object(path: PathLike, kind: str, tensors: Mapping[str, np.ndarray], **parts: Any) -> None:

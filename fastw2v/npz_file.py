@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+import sys
 import tokenize
 import warnings
 import zipfile
@@ -126,5 +127,8 @@ def _words(arrays: Mapping[str, np.ndarray], words: np.ndarray) -> list[str]:
         raise ValueError(f"the words are {words.dtype} of shape {words.shape}, not a list of strings")
     if words.dtype.kind == "S":
         return [word.decode("utf-8", "surrogateescape") for word in words.tolist()]
+    codes = np.frombuffer(words.astype(words.dtype.newbyteorder("=")).tobytes(), np.uint32)
+    if codes.size and codes.max() > sys.maxunicode:
+        raise ValueError("the words hold characters that are none")
     found: list[str] = words.tolist()
     return found

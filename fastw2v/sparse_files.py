@@ -37,10 +37,15 @@ def unpack_csr(tensors: Mapping[str, NDArray[Any]]) -> sp.csr_array:
     if missing:
         raise ValueError(f"the arrays {', '.join(missing)} are missing: no sparse matrix")
     starts, columns, values = (tensors[name] for name in SPARSE_TENSORS)
-    if any(array.ndim != 1 for array in (starts, columns, values)) or not all(
-        np.issubdtype(array.dtype, np.integer) for array in (starts, columns)
+    if (
+        any(array.ndim != 1 for array in (starts, columns, values))
+        or starts.dtype != np.int64
+        or columns.dtype not in (np.int32, np.int64)
     ):
         raise ValueError("the sparse matrix is damaged: wrong types or shapes")
+    # Not left to SciPy: where the last entry of `starts` is 0, it does not look at the others, and follows them.
+    if len(starts) == 0 or starts[0] != 0 or starts[-1] != len(columns) or (starts[1:] < starts[:-1]).any():
+        raise ValueError("the sparse matrix is damaged: row_starts does not divide columns")
     # SciPy copies arrays of indices whose types differ.
     matrix = sp.csr_array((values, columns, starts.astype(columns.dtype)), shape=(len(starts) - 1,) * 2)
     matrix.check_format(full_check=True)

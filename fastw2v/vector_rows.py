@@ -24,7 +24,7 @@ _logger = logging.getLogger(__name__)
 _MAX_WORD_BYTES = 1 << 20
 _MAX_NUMBER_BYTES = 1 << 10  # a mean over a line: some numbers may be longer
 _PART_BYTES = 1 << 17  # of a text, that are worth a thread
-_ROWS_BYTES = 1 << 21  # of the vectors that are written at once by each thread
+_ROWS_BYTES = 1 << 18  # of the vectors that are written at once by each thread: stays in cache
 _SPAN = np.dtype([("begin", np.int64), ("end", np.int64)])
 
 
@@ -301,10 +301,13 @@ def write_binary_rows(
     file: BinaryIO, words: Sequence[bytes], vectors: np.ndarray, order: np.ndarray | None = None
 ) -> None:
     """Write rows as word2vec.c does; see `fastw2v.word2vec_format.write`."""
-    for encoded, rows in _blocks(words, vectors, order, 1):
+    out = np.empty(0, np.uint8)
+    for encoded, rows in _blocks(words, vectors, order, _ROWS_BYTES):
         letters, spans = _packed(encoded)
         raw = rows.view(np.uint8).reshape(len(rows), -1)
-        out = np.empty(len(letters) + raw.size + 2 * len(rows), np.uint8)
+        n_bytes = len(letters) + raw.size + 2 * len(rows)
+        if n_bytes > len(out):  # new memory for each block would cost more than the copying
+            out = np.empty(2 * n_bytes, np.uint8)
         file.write(out.data[: _formats.write_binary(letters, spans, raw, out)])
 
 
@@ -329,7 +332,7 @@ def write_text_rows(
         return out.data[: _formats.write_text(layout, letters, spans, rows, out)]
 
     with _Pool(n_parts) as pool:
-        for encoded, rows in _blocks(encoded_words, vectors, order, n_parts):
+        for encoded, rows in _blocks(encoded_words, vectors, order, n_parts * _ROWS_BYTES):
             step = -(-len(rows) // n_parts)
             firsts = range(0, len(rows), step)
             for text in pool.map(
@@ -380,10 +383,10 @@ def thread_count(asked: int | None) -> int:
 
 
 def _blocks(
-    words: Sequence[bytes], vectors: np.ndarray, order: np.ndarray | None, n_parts: int
+    words: Sequence[bytes], vectors: np.ndarray, order: np.ndarray | None, n_bytes: int
 ) -> Iterator[tuple[Sequence[bytes], np.ndarray]]:
     """Yield words and packed little-endian float32 rows, in the order of writing."""
-    step = max(1, n_parts * _ROWS_BYTES // (4 * vectors.shape[1]))
+    step = max(1, n_bytes // (4 * vectors.shape[1]))
     for first in range(0, len(vectors), step):
         chosen = slice(first, first + step) if order is None else order[first : first + step]
         encoded = words[chosen] if isinstance(chosen, slice) else [words[row] for row in chosen.tolist()]

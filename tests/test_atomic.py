@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from fastw2v import atomic
 from fastw2v.atomic import atomic_write
 
 OLD = b"the old file"
@@ -173,10 +174,10 @@ path.unlink()
 def test_a_folder_that_refuses_new_files_is_an_error_for_every_user(
     old_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(self: Path, *_: object, **__: object) -> None:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+    def refuse(path: Path, *_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(atomic, "_EarlyFile", refuse)
     with pytest.raises(PermissionError, match=old_file.name), atomic_write(old_file):
         pytest.fail("the block must not run")
     monkeypatch.undo()
