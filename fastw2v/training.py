@@ -88,8 +88,8 @@ class TrainingMixin(ModelParts):
         OSError
             The checkpoint cannot be written; nothing was trained. Later, that is a warning.
         KeyboardInterrupt
-            Ctrl-C: training stopped within a second and the model holds what it had learnt. The newest checkpoint
-            is from before.
+            Ctrl-C: training stopped within a second, or seconds where there is a last checkpoint to be written first,
+            and the model holds what it had learnt. Another Ctrl-C does not wait for the checkpoint.
         Exception
             Whatever a callback raises; the same holds.
         """
