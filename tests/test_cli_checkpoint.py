@@ -154,4 +154,4 @@ def test_another_corpus_is_refused(tmp_path, corpus, capsys):
     assert train(other, "-o", tmp_path / "out.bin", "--resume", checkpoint) == 1
     assert "the corpus is not that of the checkpoint" in capsys.readouterr().err
     assert train(corpus, "-o", tmp_path / "out.bin", "--checkpoint", corpus) == 2
-    assert "is a file of the corpus" in capsys.readouterr().err
+    assert "would be overwritten" in capsys.readouterr().err
