@@ -8,6 +8,7 @@ training.py writes and reads them.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from fastw2v import word2vec_file
+from fastw2v import model_file, word2vec_file
 from fastw2v.corpus import Corpus, EncodedCorpus
 from fastw2v.epochs import Position
 from fastw2v.intervals import Alarm, Interval
@@ -52,9 +53,21 @@ class Checkpoint:
             )
 
     def begin(self, model: Any, run: Run, corpus: EncodedCorpus, tokens_done: int) -> None:
-        """Count the interval from now on, and write the first checkpoint: what is wrong with the path shows now."""
+        """
+        Count the interval from now on, and write the first checkpoint: what is wrong with the path shows now.
+
+        Raises
+        ------
+        FileExistsError
+            The file holds a training that was neither completed nor stopped: days of work, perhaps.
+        OSError
+            It cannot be written.
+        """
         self.alarm.restart(tokens_done)
         if self._saved is None:
+            if _is_unfinished(self.path):
+                advice = "holds an unfinished training: go on with that (resume), or delete the file"
+                raise FileExistsError(errno.EEXIST, advice, str(self.path))
             self._write(model, run, corpus)
 
     def save_if_due(
@@ -87,6 +100,7 @@ class Checkpoint:
             "start_alpha": run.start_alpha,
             "end_alpha": run.end_alpha,
             "every": str(self._interval),
+            "stopped": run.is_stopping,
             "corpus": corpus.fingerprint,
         }
         # A name of its own for the unfinished file: the next writer removes what a killed one has left behind.
@@ -100,6 +114,20 @@ class Checkpoint:
 
 def _place(run: Run) -> tuple[int, int]:
     return run.position.epochs_done, run.position.next_shard
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Whether there is a checkpoint that somebody may want to go on with; anything else may be replaced."""
+    try:
+        note = json.loads(model_file.read(path, ())[1]["training"])
+        position = Position(**note["position"])
+        return not (
+            position.is_over
+            or note["stopped"]
+            or position == Position(position.first_epoch, position.n_epochs)
+        )
+    except (OSError, KeyError, TypeError, ValueError):
+        return False
 
 
 def read(cls: type[Any], path: FilePath) -> tuple[Any, Run, dict[str, Any], str]:

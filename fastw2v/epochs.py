@@ -26,6 +26,7 @@ POLL_SECONDS = 0.1
 LOSS_LIMIT = 200.0
 
 EPOCH_BEGIN, EPOCH_PAUSE, EPOCH_END = "epoch_begin", "epoch_pause", "epoch_end"
+EPOCH_INTERRUPT = "epoch_interrupt"
 
 
 @dataclass
@@ -58,11 +59,13 @@ class Watch:
     """Those who want to have a say while epochs run; everything here is optional."""
 
     at_pause: Callable[[str], None] = lambda point: None
-    """Called with one of EPOCH_BEGIN, EPOCH_PAUSE, EPOCH_END while nothing of C runs."""
+    """Called with one of EPOCH_BEGIN, EPOCH_PAUSE, EPOCH_END, or EPOCH_INTERRUPT, while nothing of C runs."""
     alarms: Sequence[Alarm] = ()
     """When to pause within an epoch. Whoever is called at the pause starts them again."""
     is_stopping: Callable[[], bool] = lambda: False
     """Once this says so, training pauses and ends."""
+    grace_seconds: float = 0.0
+    """How long Ctrl-C may take to bring about a last pause, EPOCH_INTERRUPT. Another Ctrl-C cuts it short."""
     progress: bool | None = None
     """Whether to show a progress bar; default only on a terminal."""
 
@@ -110,7 +113,7 @@ class EpochRun:
         DivergedError
             The loss became NaN or infinite, or so large that the scores mean nothing.
         KeyboardInterrupt
-            Ctrl-C; the matrices hold what was learnt until then, but the epoch cannot be gone on with.
+            Ctrl-C; the matrices hold what was learnt until then. Without a last pause the epoch cannot be gone on with.
         """
         position, watch = self._position, self._watch
         n_shards = _train.shard_count(len(self._corpus.ids))
@@ -124,15 +127,20 @@ class EpochRun:
                     watch.at_pause(EPOCH_BEGIN)
                     if watch.is_stopping():
                         return
-                lr_end = self._train_to_pause(executor, bar)
+                lr_end, interrupt = self._train_to_pause(executor, bar)
+                if interrupt is not None:
+                    watch.at_pause(EPOCH_INTERRUPT)
+                    raise interrupt
                 if position.next_shard < n_shards:
                     watch.at_pause(EPOCH_PAUSE)
                 else:
                     self._end_epoch(lr_end)
                     watch.at_pause(EPOCH_END)
 
-    def _train_to_pause(self, executor: ThreadPoolExecutor, bar: Progress) -> float:
-        """Go on with the epoch, to its end or a pause; returns the learning rate that its end has."""
+    def _train_to_pause(
+        self, executor: ThreadPoolExecutor, bar: Progress
+    ) -> tuple[float, KeyboardInterrupt | None]:
+        """Go on with the epoch, to its end or a pause; returns the learning rate of its end, and any interrupt."""
         position, corpus = self._position, self._corpus
         start, end = self._alphas()
         lr_start, lr_end = (
@@ -152,8 +160,13 @@ class EpochRun:
         future = executor.submit(
             self._plan.train_epoch, corpus.ids, counters, epoch=epoch, lr_start=lr_start, lr_end=lr_end
         )
+        interrupt = None
         try:
-            self._poll(future, counters, bar, before)
+            try:
+                self._poll(future, counters, bar, before)
+            except KeyboardInterrupt as error:
+                interrupt = error
+                self._pause_or_stop(future, counters)
         except _train.Diverged:
             raise _diverged(epoch, "no longer finite", start) from None
         loss = counters.loss / max(1, counters.n_predictions)
@@ -162,10 +175,10 @@ class EpochRun:
         position.seconds += time.perf_counter() - began
         position.next_shard, position.tokens_done = counters.next_shard, counters.tokens_done
         position.n_predictions, position.loss = counters.n_predictions, counters.loss
-        return lr_end
+        return lr_end, interrupt
 
     def _poll(self, future: Future[None], counters: Any, bar: Progress, tokens_before: int) -> None:
-        """Wait for a pause, showing how far the epoch is; any exception here (Ctrl-C above all) stops it first."""
+        """Wait for a pause, showing how far the epoch is; any exception here but Ctrl-C stops it first."""
         watch = self._watch
         try:
             while not wait([future], timeout=POLL_SECONDS).done:
@@ -180,7 +193,21 @@ class EpochRun:
                     counters.pause()
             future.result()
             bar.advance_to(tokens_before + counters.tokens_done)
+        except KeyboardInterrupt:
+            raise
         except BaseException:
+            counters.stop()
+            wait([future])
+            raise
+
+    def _pause_or_stop(self, future: Future[None], counters: Any) -> None:
+        """After Ctrl-C: come to a pause if there is time for that, else stop and let the interrupt go on."""
+        try:
+            counters.pause()
+            if not wait([future], timeout=self._watch.grace_seconds).done:
+                raise KeyboardInterrupt
+            future.result()
+        except KeyboardInterrupt:
             counters.stop()
             wait([future])
             raise

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 from fastw2v.callbacks import CallbackList
 from fastw2v.checkpoint import Checkpoint
 from fastw2v.corpus import EncodedCorpus
-from fastw2v.epochs import EPOCH_BEGIN, EPOCH_END, EpochRun, Watch
+from fastw2v.epochs import EPOCH_BEGIN, EPOCH_END, EPOCH_INTERRUPT, EpochRun, Watch
 from fastw2v.model_parts import Run
 from fastw2v.trainer import make_plan
 
 if TYPE_CHECKING:
     from fastw2v.training import TrainingMixin
+
+# How long Ctrl-C may wait for a place where a last checkpoint can be written.
+INTERRUPT_SECONDS = 10.0
 
 
 @dataclass
@@ -72,11 +75,13 @@ class Session:
         counts, vectors = model._vocabulary.counts, (model._in_vecs, model._out_vecs)
         plan = make_plan(model.settings, counts, *vectors, corpus.n_tokens, model._memory, run.frozen)
         alarms = [*self.callbacks.alarms, *([self.checkpoint.alarm] if self.checkpoint else ())]
-        watch = Watch(self._at_pause, alarms, lambda: run.is_stopping, model.progress)
+        grace = 0.0 if self.checkpoint is None else INTERRUPT_SECONDS
+        watch = Watch(self._at_pause, alarms, lambda: run.is_stopping, grace, model.progress)
         epochs = EpochRun(
             plan, model.settings, corpus, run.position, lambda: run.alphas, model.history, watch
         )
         before = self.tokens_done
+        model._refuse_while_training("another train()")
         if self.checkpoint is not None:
             self.checkpoint.begin(model, run, corpus, before)
         model._run, run.is_active = run, True
@@ -95,6 +100,10 @@ class Session:
 
     def _at_pause(self, point: str) -> None:
         model, position = self.model, self.run.position
+        if point == EPOCH_INTERRUPT:
+            if self.checkpoint is not None:
+                self.checkpoint.save(model, self.run, self.corpus)
+            return
         if len(self.callbacks):
             model.wv.fill_norms(force=True)
         if point == EPOCH_BEGIN:

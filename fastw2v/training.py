@@ -70,7 +70,7 @@ class TrainingMixin(ModelParts):
         checkpoint : path, optional
             A file that is replaced, at once or not at all, by all that is needed to go on with this training, when it
             begins, every `checkpoint_every`, and when it ends. See `resume`. Writing it changes no result of one
-            worker.
+            worker. A file that holds another training, half done, is not replaced.
         checkpoint_every : int or str, default "epoch"
             So many tokens of the vocabulary, as a number; a time, as ``"30s"``, ``"10min"``, ``"2h"``; or ``"epoch"``.
         total_examples, total_words, word_count, queue_factor, report_delay, compute_loss
@@ -86,10 +86,11 @@ class TrainingMixin(ModelParts):
         RuntimeError
             There is no vocabulary yet, or the model is being trained already.
         OSError
-            The checkpoint cannot be written; nothing was trained. Later, that is a warning.
+            The checkpoint cannot be written, or is there already and unfinished (FileExistsError); nothing was trained.
+            When a later one cannot be written, that is a warning.
         KeyboardInterrupt
-            Ctrl-C: training stopped within a second and the model holds what it had learnt. The newest checkpoint
-            is from before.
+            Ctrl-C: training stopped within a second, or seconds where there is a last checkpoint to be written first,
+            and the model holds what it had learnt. Another Ctrl-C does not wait for the checkpoint.
         Exception
             Whatever a callback raises; the same holds.
         """

@@ -124,7 +124,7 @@ def test_trainings_that_are_killed_are_resumed_to_the_same_bytes(tmp_path):
     """A short slice of `python tests/kill_and_resume.py --kills 200`, in a process that has trained nothing yet."""
     program = (
         "import sys, pathlib; sys.path.insert(0, sys.argv[1]); import kill_and_resume as k;"
-        "t = k.run(6, 3, k.SETTINGS, pathlib.Path('.')); print(t.kills, t.same, t.unreadable, t.left_over)"
+        "t = k.run(4, 3, k.SETTINGS, pathlib.Path('.')); print(t.kills, t.same, t.unreadable, t.left_over)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, os.path.dirname(kill_and_resume.__file__)],
@@ -134,7 +134,7 @@ def test_trainings_that_are_killed_are_resumed_to_the_same_bytes(tmp_path):
         timeout=300,
         check=True,
     )
-    assert done.stdout.split() == ["6", "6", "0", "0"], done.stderr
+    assert done.stdout.split() == ["4", "4", "0", "0"], done.stderr
 
 
 # ---- the file ----
@@ -285,6 +285,30 @@ def test_what_is_wrong_with_a_checkpoint_shows_before_training(
     assert model.history == []
     with pytest.raises(ValueError, match="belong to a training"):
         Word2Vec(**BASE, checkpoint="run.safetensors")
+
+
+def test_a_training_half_done_is_not_overwritten(left_behind):
+    before = left_behind.read_bytes()
+    with pytest.raises(
+        FileExistsError, match=r"holds an unfinished training: go on with that \(resume\), or delete"
+    ):
+        Word2Vec(TEXT, **BASE, checkpoint=left_behind)
+    assert left_behind.read_bytes() == before
+    Word2Vec.resume(left_behind, TEXT)
+    Word2Vec(TEXT, **BASE, checkpoint=left_behind)  # it is finished now
+
+
+def test_what_nobody_will_go_on_with_may_be_overwritten(tmp_path):
+    path = tmp_path / "run.safetensors"
+
+    class Stop(Callback):
+        def on_epoch_end(self, model):
+            model.stop_training()
+
+    crash(path, 0, "1h")  # nothing was learnt yet
+    Word2Vec(TEXT, **BASE, callbacks=[Stop()], checkpoint=path)
+    Word2Vec(TEXT, **BASE, checkpoint=path).save(path)
+    Word2Vec(TEXT, **BASE, checkpoint=path)
 
 
 def test_the_corpus_is_not_overwritten(tmp_path):

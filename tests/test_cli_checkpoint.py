@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fastw2v import Word2Vec, planted
+from fastw2v import Word2Vec, model_file, planted
 from fastw2v.cli import main
 
 SETTINGS = ["--size", "16", "--epochs", "3", "--min-count", "2", "--threads", "1", "--negative", "3"]
@@ -64,6 +64,48 @@ def test_a_training_that_was_killed_is_resumed_to_the_same_bytes(tmp_path, corpu
     assert resumed.read_bytes() == whole.read_bytes()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+def test_after_ctrl_c_nothing_is_lost(tmp_path, corpus):
+    """A last checkpoint is written although its interval is far from over."""
+    whole, resumed, checkpoint = (
+        tmp_path / "whole.bin",
+        tmp_path / "resumed.bin",
+        tmp_path / "run.safetensors",
+    )
+    settings = [*SETTINGS, "--epochs", "20"]
+    assert train(corpus, "-o", whole, *settings) == 0
+    # A shell that starts the tests in the background makes them, and their children, ignore SIGINT.
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    code += "from fastw2v.cli import main; sys.exit(main())"
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        "train",
+        corpus,
+        "-o",
+        tmp_path / "never.bin",
+        *settings,
+        "--quiet",
+    ]
+    command += ["--checkpoint", checkpoint, "--checkpoint-every", "10h"]
+    for _ in range(5):  # on a busy machine training may be over before this process has a turn
+        checkpoint.unlink(missing_ok=True)
+        process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE)
+        while not checkpoint.exists() and process.poll() is None:
+            time.sleep(0.001)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        messages = process.communicate()[1]
+        if process.returncode:
+            break
+    assert (process.returncode, messages) == (130, b"fastw2v: interrupted\n")
+    position = json.loads(model_file.read(checkpoint, ())[1]["training"])["position"]
+    assert position["next_shard"] + position["epochs_done"] > 0, "the last checkpoint is not the first"
+    assert train(corpus, "-o", resumed, "--resume", checkpoint) == 0
+    assert resumed.read_bytes() == whole.read_bytes()
+
+
 def test_the_report_of_a_resumed_training_is_complete(tmp_path, corpus, capsys):
     checkpoint, out = tmp_path / "run.safetensors", str(tmp_path / "out.txt")
     assert train(corpus, "-o", out, *SETTINGS, "--model", "cbow", "--checkpoint", checkpoint) == 0
@@ -112,4 +154,4 @@ def test_another_corpus_is_refused(tmp_path, corpus, capsys):
     assert train(other, "-o", tmp_path / "out.bin", "--resume", checkpoint) == 1
     assert "the corpus is not that of the checkpoint" in capsys.readouterr().err
     assert train(corpus, "-o", tmp_path / "out.bin", "--checkpoint", corpus) == 2
-    assert "is a file of the corpus" in capsys.readouterr().err
+    assert "would be overwritten" in capsys.readouterr().err
