@@ -16,8 +16,8 @@
 enum {
     LANES = 16,          /* partial sums of a dot product */
     AHEAD = 512,         /* numbers that are fetched in advance of a dot product: a page or less */
-    ROWS_PER_TILE = 512, /* with the queries of a tile: what a core's second-level cache holds */
-    QUERIES_PER_TILE = 128,
+    ROWS_PER_TILE = 512, /* of a product that one thread computes: smaller ones spend more time on copying */
+    QUERIES_PER_TILE = 512,
     CHUNK = 64 /* cosines that are compared at once with what is needed */
 };
 
@@ -67,11 +67,12 @@ float w2v_cosines_approximate(const w2v_searched *rows, const float *queries, in
     for (int64_t tile = 0; tile < tiles_down * tiles_across; tile++) {
         const int64_t query = tile % tiles_down * QUERIES_PER_TILE, row = tile / tiles_down * ROWS_PER_TILE;
         const int64_t n = least(QUERIES_PER_TILE, n_queries - query), width = least(ROWS_PER_TILE, rows->n_rows - row);
-        float *out = cosines + query * room + row;
+        float *out = cosines + query * room + row, scales[ROWS_PER_TILE];
+        for (int64_t j = 0; j < width; j++) scales[j] = over_norm(1, rows->norms[row + j]);
         rows_product(gemm, (int32_t)n, (int32_t)width, rows->dim, queries + query * rows->dim, rows->dim,
                      rows->vecs + row * rows->stride, (int32_t)rows->stride, out, (int32_t)room);
         for (int64_t i = 0; i < n; i++)
-            for (int64_t j = 0; j < width; j++) out[i * room + j] = over_norm(out[i * room + j], rows->norms[row + j]);
+            for (int64_t j = 0; j < width; j++) out[i * room + j] *= scales[j];
     }
     (void)n_threads;
     /* Each of two sums of D products is within D / 2^24 of the exact one (of unit vectors), in any order. */
