@@ -172,7 +172,7 @@ def read(cls: type[Any], path: FilePath) -> tuple[Any, Run, dict[str, Any], str]
 def _check(position: Position) -> None:
     numbers = asdict(position)
     counts = [numbers.pop(name) for name in ("loss", "seconds", "loss_before")]
-    whole = all(type(value) is int and 0 <= value < 1 << 63 for value in numbers.values())
+    whole = all(type(value) is int and 0 <= value < 1 << 48 for value in numbers.values())
     if not whole or not all(type(value) in (int, float) for value in counts):
         raise ValueError("its position is no position")
 

@@ -10,7 +10,7 @@ import math
 import operator
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from fastw2v.losses import LOSSES
@@ -280,6 +280,23 @@ class Settings:
         ]
         if differing:
             raise ValueError(f"the settings are not those of the checkpoint: {', '.join(differing)}")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Settings:
+        """Settings of what `to_dict` gave, checked like those of a user: a file may say anything.
+
+        Raises
+        ------
+        TypeError, ValueError
+            They are not what `to_dict` gives.
+        """
+        settings = cls(**values)
+        checked = cls.from_arguments({**settings.to_arguments(), "min_alpha": 0.0})
+        # A callback may have let alpha fall below min_alpha.
+        checked = replace(checked, min_alpha=check_float("min_alpha", settings.min_alpha, 0.0))
+        if checked != settings:
+            raise ValueError("the settings are damaged")
+        return checked
 
     def to_dict(self) -> dict[str, Any]:
         """The fields by name, ready for JSON."""

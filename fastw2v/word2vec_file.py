@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fastw2v import model_file
 from fastw2v._version import __version__
-from fastw2v.settings import Settings, check_words
+from fastw2v.settings import Settings, check_int, check_words
 from fastw2v.trainer import empty_matrices, start_memory
 from fastw2v.vocabulary import Vocabulary
 
@@ -78,21 +78,25 @@ def read_all(cls: type[Model], path: Path) -> tuple[Model, dict[str, NDArray[Any
     if metadata["kind"] != "word2vec":
         raise ValueError(f"{path} holds vectors without a model: read it with KeyedVectors.load")
     try:
-        settings = Settings(**json.loads(metadata["settings"]))
+        settings = Settings.from_dict(json.loads(metadata["settings"]))
         state = json.loads(metadata["state"])
         words = model_file.unpack_words(tensors)
         vectors, output, counts = tensors["vectors"], tensors["output_vectors"], tensors["counts"]
         dim = settings.vector_size
         if not vectors.shape == output.shape == (len(counts), dim) or len(words) != len(counts):
             raise ValueError("arrays do not fit together")
+        # C relies on counts that fall, and on settings that were checked.
+        if counts.dtype != np.int64 or (counts[1:] > counts[:-1]).any() or (counts < 0).any():
+            raise ValueError("words are not in the order of their counts")
         model = cls.__new__(cls)
         model.settings = settings
         model.memory_budget = model.progress = model.trim_rule = model._corpus = model._run = None
-        model.init_vectors, frozen = None, state.get("frozen")
+        model.init_vectors, frozen = None, dict(state).get("frozen")
         model.frozen = None if frozen is None else check_words("frozen", frozen)
-        model.history = state["history"]
-        model.epochs_done = state["epochs_done"]
-        model.corpus_count, model.corpus_total_words = state["corpus_count"], state["corpus_total_words"]
+        model.history = list(state["history"])
+        model.epochs_done = check_int("epochs_done", state["epochs_done"], 0, (1 << 63) - 1)
+        model.corpus_count = check_int("corpus_count", state["corpus_count"], 0)
+        model.corpus_total_words = check_int("corpus_total_words", state["corpus_total_words"], 0)
         in_vecs, out_vecs = empty_matrices(len(counts), settings)
         if settings.has_bias:
             out_vecs[:, dim] = tensors["output_biases"]
@@ -103,7 +107,7 @@ def read_all(cls: type[Model], path: Path) -> tuple[Model, dict[str, NDArray[Any
         if memory.nce_log_z is not None:
             memory.nce_log_z[:] = tensors["nce_log_z"]
         model._adopt(Vocabulary(words, counts, _raw_counts(tensors)), in_vecs, out_vecs, memory)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: damaged or incomplete model file ({error})") from error
     return model, tensors, metadata
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import numpy as np
@@ -119,8 +120,59 @@ def drop_words(tensors, metadata):
     del tensors["words"]
 
 
+def set_setting(name, value):
+    """Settings that the constructor would refuse, and C would trust."""
+
+    def spoil(tensors, metadata):
+        metadata["settings"] = json.dumps({**json.loads(metadata["settings"]), name: value})
+
+    return spoil
+
+
+def set_state(name, value):
+    def spoil(tensors, metadata):
+        metadata["state"] = json.dumps({**json.loads(metadata["state"]), name: value})
+
+    return spoil
+
+
+def shuffle_counts(tensors, metadata):
+    tensors["counts"] = tensors["counts"][::-1].copy()
+
+
+def negative_counts(tensors, metadata):
+    tensors["counts"] = tensors["counts"] - tensors["counts"].max() - 1
+
+
+def deep_settings(tensors, metadata):
+    metadata["settings"] = "[" * 100_000
+
+
+def raw_counts_alone(tensors, metadata):
+    tensors["raw_counts"] = tensors["counts"]
+
+
 @pytest.mark.parametrize(
-    "spoil", [spoil_settings, spoil_json, spoil_state, drop_output, cut_output, cut_counts, drop_words]
+    "spoil",
+    [
+        *(spoil_settings, spoil_json, spoil_state, drop_output, cut_output, cut_counts, drop_words),
+        *(shuffle_counts, negative_counts, deep_settings, raw_counts_alone),
+        *(set_setting("window", value) for value in (0, -5, 1 << 40, "five", None, 5.5)),
+        *(
+            set_setting(*item)
+            for item in (("workers", 0), ("workers", 1 << 20), ("negative", -1), ("negative", 0))
+        ),
+        *(
+            set_setting(*item)
+            for item in (("model", "glove"), ("loss", "glove"), ("seed", 1.5), ("min_alpha", "low"))
+        ),
+        *(
+            set_setting(*item)
+            for item in (("batch_size", 7), ("optimizer_options", {"beta_1": 1}), ("alpha", None))
+        ),
+        *(set_state(*item) for item in (("epochs_done", -1), ("epochs_done", "many"), ("history", 3))),
+        *(set_state(*item) for item in (("frozen", "hello"), ("frozen", [1]), ("corpus_count", None))),
+    ],
 )
 def test_a_model_file_whose_parts_do_not_fit_is_refused_by_name(tmp_path, model, spoil):
     path = tmp_path / "model.safetensors"
