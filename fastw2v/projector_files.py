@@ -36,7 +36,7 @@ def write(path: PathLike, words: Sequence[str], vectors: np.ndarray, metadata: P
             )
     lines = [encode_word(word, row) + b"\n" for row, word in enumerate(words)]
     with open_target(metadata) as file:
-        file.writelines(lines)
+        file.write(b"".join(lines))
     with open_target(path) as file:
         write_text_rows(file, None, vectors, separator=b"\t")
 

@@ -137,9 +137,10 @@ def write_vocabulary(
     """Write lines ``word value``, as word2vec.c does with ``-save-vocab``; errors as `write`."""
     encoded = _checked_words(words, options.prefix)
     with open_target(path, append=options.append) as file:
-        file.writelines(
+        lines = [
             b"%b %b\n" % (word, str(value).encode()) for word, value in zip(encoded, values, strict=True)
-        )
+        ]
+        file.write(b"".join(lines))
 
 
 def read(path: PathLike, options: ReadOptions) -> tuple[list[str], np.ndarray]:
