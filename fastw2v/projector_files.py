@@ -11,7 +11,8 @@ import numpy as np
 
 from fastw2v import file_kinds
 from fastw2v.model_file import encode_word
-from fastw2v.vector_rows import Decoding, LineReader, RowError, write_text_rows
+from fastw2v.row_writers import write_text_rows
+from fastw2v.vector_rows import Decoding, LineReader, RowError
 from fastw2v.vector_streams import PathLike, Window, open_source, open_target, plain_name, read_lines
 
 _LINE_BREAK = re.compile(

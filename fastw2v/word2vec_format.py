@@ -20,14 +20,13 @@ import numpy as np
 
 from fastw2v import file_kinds
 from fastw2v.model_file import encode_word
+from fastw2v.row_writers import write_binary_rows, write_text_rows
 from fastw2v.vector_rows import (
     Decoding,
     LineReader,
     RowError,
     cannot_decode,
     read_binary_rows,
-    write_binary_rows,
-    write_text_rows,
 )
 from fastw2v.vector_streams import PathLike, Source, Window, open_source, open_target, read_lines
 

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fastw2v import KeyedVectors, vector_rows, vector_streams
+from fastw2v import KeyedVectors, row_writers, vector_rows, vector_streams
 
 Table = tuple[list[bytes], np.ndarray]
 WORDS = ["the", "naïve", "b\udcff\udcfed", "日本語", "no\u00a0break", "x" * 300, ""]
@@ -144,7 +144,7 @@ def test_binary_files_have_word2vec_c_s_bytes_and_text_files_have_few_digits(tmp
 def test_files_larger_than_the_blocks_of_reader_and_writer_round_trip(tmp_path: Path) -> None:
     n_words = 20_017
     vectors = np.random.default_rng(3).normal(size=(n_words, 300)).astype(np.float32)
-    assert vectors.nbytes > 2 * max(vector_streams._BLOCK_BYTES, vector_rows._ROWS_BYTES)
+    assert vectors.nbytes > 2 * max(vector_streams._BLOCK_BYTES, row_writers._ROWS_BYTES)
     ours = KeyedVectors.from_arrays([f"word{row}" for row in range(n_words)], vectors)
     for binary in (True, False):
         ours.save_word2vec_format(tmp_path / "v", binary=binary)
@@ -520,7 +520,7 @@ def test_every_number_of_threads_reads_and_writes_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vector_rows, "_PART_BYTES", 64)
-    monkeypatch.setattr(vector_rows, "_ROWS_BYTES", 256)
+    monkeypatch.setattr(row_writers, "_ROWS_BYTES", 256)
     monkeypatch.setattr(vector_streams, "_FIRST_BYTES", 1024)
     monkeypatch.setattr(vector_streams, "_BLOCK_BYTES", 1024)
     vectors = np.random.default_rng(5).normal(size=(500, 7)).astype(np.float32)
