@@ -11,7 +11,8 @@ import numpy as np
 
 from fastw2v import file_kinds
 from fastw2v.model_file import encode_word
-from fastw2v.vector_rows import Decoding, LineReader, RowError, write_text_rows
+from fastw2v.row_writers import write_text_rows
+from fastw2v.vector_rows import Decoding, LineReader, RowError
 from fastw2v.vector_streams import PathLike, Window, open_source, open_target, plain_name, read_lines
 
 _LINE_BREAK = re.compile(
@@ -36,7 +37,7 @@ def write(path: PathLike, words: Sequence[str], vectors: np.ndarray, metadata: P
             )
     lines = [encode_word(word, row) + b"\n" for row, word in enumerate(words)]
     with open_target(metadata) as file:
-        file.writelines(lines)
+        file.write(b"".join(lines))
     with open_target(path) as file:
         write_text_rows(file, None, vectors, separator=b"\t")
 

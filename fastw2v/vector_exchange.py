@@ -77,9 +77,10 @@ class VectorExchange:
         ValueError
             It is damaged or holds something else.
         """
+        words, vectors, counts = npz_file.read(fname)
         try:
-            return cls.from_arrays(*npz_file.read(fname))
-        except TypeError as error:
+            return cls.from_arrays(words, vectors, counts)
+        except (TypeError, ValueError) as error:
             raise ValueError(f"{os.fspath(fname)}: {error}") from error
 
     def save_tensorboard(self, fname: PathLike, metadata: PathLike | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Rows of vector files to words and matrices and back, block by block, on several threads.
+"""Rows of vector files to words and matrices, block by block, on several threads.
 
 _formats.pyx does the work on a block; here blocks are cut, matrices grow, and faults become messages with the
 number of the row, counted from 1. word2vec_format.py and projector_files.py know what stands around the rows.
@@ -9,23 +9,20 @@ about twice as many; only who knows the size of a file may ask for all rows at o
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from fastw2v import _formats
-from fastw2v.settings import MAX_WORKERS, usable_cores
+from fastw2v.row_threads import Pool, thread_count
 from fastw2v.vector_streams import PathLike, Window
 
 _logger = logging.getLogger(__name__)
 _MAX_WORD_BYTES = 1 << 20
 _MAX_NUMBER_BYTES = 1 << 10  # a mean over a line: some numbers may be longer
 _PART_BYTES = 1 << 17  # of a text, that are worth a thread
-_ROWS_BYTES = 1 << 18  # of the vectors that are written at once by each thread: stays in cache
-_SPAN = np.dtype([("begin", np.int64), ("end", np.int64)])
 
 
 class RowError(ValueError):
@@ -198,7 +195,7 @@ class LineReader:
         """
         rows = GrowingRows(self._n_columns, self._decoding.dtype, n_expected)
         n_threads = thread_count(self._decoding.n_threads)
-        with _Pool(n_threads) as pool:
+        with Pool(n_threads) as pool:
             while n_rows is None or rows.n_rows < n_rows:
                 block = self._next_lines(rows.n_rows + 1)
                 if not block:
@@ -297,52 +294,6 @@ class LineReader:
         return message + ("; is it a binary file? then give binary=True" if has_control_bytes else "")
 
 
-def write_binary_rows(
-    file: BinaryIO, words: Sequence[bytes], vectors: np.ndarray, order: np.ndarray | None = None
-) -> None:
-    """Write rows as word2vec.c does; see `fastw2v.word2vec_format.write`."""
-    out = np.empty(0, np.uint8)
-    for encoded, rows in _blocks(words, vectors, order, _ROWS_BYTES):
-        letters, spans = _packed(encoded)
-        raw = rows.view(np.uint8).reshape(len(rows), -1)
-        n_bytes = len(letters) + raw.size + 2 * len(rows)
-        if n_bytes > len(out):  # new memory for each block would cost more than the copying
-            out = np.empty(2 * n_bytes, np.uint8)
-        file.write(out.data[: _formats.write_binary(letters, spans, raw, out)])
-
-
-def write_text_rows(
-    file: BinaryIO,
-    words: Sequence[bytes] | None,
-    vectors: np.ndarray,
-    order: np.ndarray | None = None,
-    *,
-    separator: bytes = b" ",
-    n_threads: int | None = None,
-) -> None:
-    """Write lines of words and numbers, or of numbers only if `words` is None."""
-    layout = _formats.TextLayout(vectors.shape[1], separator, words is not None)
-    encoded_words = [b""] * len(vectors) if words is None else words
-    n_parts = thread_count(n_threads)
-
-    def lines(encoded: Sequence[bytes], rows: np.ndarray) -> memoryview:
-        letters, spans = _packed(encoded)
-        n_numbers = len(rows) * (rows.shape[1] + 1)
-        out = np.empty(len(letters) + n_numbers * _formats.MAX_NUMBER_CHARS, np.uint8)
-        return out.data[: _formats.write_text(layout, letters, spans, rows, out)]
-
-    with _Pool(n_parts) as pool:
-        for encoded, rows in _blocks(encoded_words, vectors, order, n_parts * _ROWS_BYTES):
-            step = -(-len(rows) // n_parts)
-            firsts = range(0, len(rows), step)
-            for text in pool.map(
-                lines,
-                [encoded[first : first + step] for first in firsts],
-                [rows[first : first + step] for first in firsts],
-            ):
-                file.write(text)
-
-
 def without_repetitions(
     path: PathLike, words: list[str], vectors: np.ndarray
 ) -> tuple[list[str], np.ndarray]:
@@ -352,54 +303,6 @@ def without_repetitions(
     rows = sorted({word: row for row, word in reversed(list(enumerate(words)))}.values())
     _logger.warning("%s: %d words occur again; the first is kept", path, len(words) - len(rows))
     return [words[row] for row in rows], vectors[rows]
-
-
-class _Pool:
-    """Threads that start when there is work for more than one."""
-
-    def __init__(self, n_threads: int) -> None:
-        self._n_threads = n_threads
-        self._executor: ThreadPoolExecutor | None = None
-
-    def __enter__(self) -> _Pool:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._executor is not None:
-            self._executor.shutdown()
-
-    def map(self, function: Callable[..., Any], *arguments: Sequence[Any]) -> Iterable[Any]:
-        """As the built-in map."""
-        if len(arguments[0]) == 1:
-            return map(function, *arguments)
-        if self._executor is None:
-            self._executor = ThreadPoolExecutor(self._n_threads)
-        return self._executor.map(function, *arguments)
-
-
-def thread_count(asked: int | None) -> int:
-    """Return the number of threads that was asked for, by default that of the usable cores."""
-    return min(usable_cores() if asked is None else max(1, asked), MAX_WORKERS)
-
-
-def _blocks(
-    words: Sequence[bytes], vectors: np.ndarray, order: np.ndarray | None, n_bytes: int
-) -> Iterator[tuple[Sequence[bytes], np.ndarray]]:
-    """Yield words and packed little-endian float32 rows, in the order of writing."""
-    step = max(1, n_bytes // (4 * vectors.shape[1]))
-    for first in range(0, len(vectors), step):
-        chosen = slice(first, first + step) if order is None else order[first : first + step]
-        encoded = words[chosen] if isinstance(chosen, slice) else [words[row] for row in chosen.tolist()]
-        yield encoded, np.ascontiguousarray(vectors[chosen], "<f4")
-
-
-def _packed(encoded: Sequence[bytes]) -> tuple[bytes, np.ndarray]:
-    """Return words one after the other, and where each stands."""
-    spans = np.empty(len(encoded), _SPAN)
-    spans["end"] = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)))
-    spans["begin"][0] = 0
-    spans["begin"][1:] = spans["end"][:-1]
-    return b"".join(encoded), spans
 
 
 def _cut_lines(block: bytes, n_parts: int) -> list[tuple[int, int]]:

@@ -20,14 +20,13 @@ import numpy as np
 
 from fastw2v import file_kinds
 from fastw2v.model_file import encode_word
+from fastw2v.row_writers import write_binary_rows, write_text_rows
 from fastw2v.vector_rows import (
     Decoding,
     LineReader,
     RowError,
     cannot_decode,
     read_binary_rows,
-    write_binary_rows,
-    write_text_rows,
 )
 from fastw2v.vector_streams import PathLike, Source, Window, open_source, open_target, read_lines
 
@@ -137,9 +136,10 @@ def write_vocabulary(
     """Write lines ``word value``, as word2vec.c does with ``-save-vocab``; errors as `write`."""
     encoded = _checked_words(words, options.prefix)
     with open_target(path, append=options.append) as file:
-        file.writelines(
+        lines = [
             b"%b %b\n" % (word, str(value).encode()) for word, value in zip(encoded, values, strict=True)
-        )
+        ]
+        file.write(b"".join(lines))
 
 
 def read(path: PathLike, options: ReadOptions) -> tuple[list[str], np.ndarray]:

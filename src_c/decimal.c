@@ -173,14 +173,14 @@ static int has_name(const uint8_t *text, const uint8_t *end, const char *name) {
 
 /* inf, infinity or nan with its sign; NULL if it is neither. */
 static const uint8_t *name_read(const uint8_t *text, const uint8_t *end, float *value) {
-    float sign = 1;
+    int is_negative = 0;
     if (text < end && (*text == '-' || *text == '+'))
-        sign = *text++ == '-' ? -1.0f : 1.0f;
+        is_negative = *text++ == '-';
     if (has_name(text, end, "nan")) {
-        *value = sign * NAN;
+        *value = is_negative ? -NAN : NAN;
         return text + 3;
     }
-    *value = sign * INFINITY;
+    *value = is_negative ? -INFINITY : INFINITY;
     if (has_name(text, end, "infinity"))
         return text + 8;
     return has_name(text, end, "inf") ? text + 3 : NULL;

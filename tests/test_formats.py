@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fastw2v import KeyedVectors, vector_rows, vector_streams
+from fastw2v import KeyedVectors, row_writers, vector_rows, vector_streams
 
 Table = tuple[list[bytes], np.ndarray]
 WORDS = ["the", "naïve", "b\udcff\udcfed", "日本語", "no\u00a0break", "x" * 300, ""]
@@ -144,7 +144,7 @@ def test_binary_files_have_word2vec_c_s_bytes_and_text_files_have_few_digits(tmp
 def test_files_larger_than_the_blocks_of_reader_and_writer_round_trip(tmp_path: Path) -> None:
     n_words = 20_017
     vectors = np.random.default_rng(3).normal(size=(n_words, 300)).astype(np.float32)
-    assert vectors.nbytes > 2 * max(vector_streams._BLOCK_BYTES, vector_rows._ROWS_BYTES)
+    assert vectors.nbytes > 2 * max(vector_streams._BLOCK_BYTES, row_writers._ROWS_BYTES)
     ours = KeyedVectors.from_arrays([f"word{row}" for row in range(n_words)], vectors)
     for binary in (True, False):
         ours.save_word2vec_format(tmp_path / "v", binary=binary)
@@ -432,3 +432,120 @@ def test_any_bytes_without_a_header_give_vectors_or_a_value_error(tmp_path: Path
     with contextlib.suppress(ValueError):
         loaded = KeyedVectors.load_word2vec_format(tmp_path / "v", no_header=True)
         assert loaded.vectors.shape == (len(loaded), loaded.vector_size)
+
+
+# ---- gensim's further arguments, other writers, compression, threads ----
+
+
+@pytest.mark.parametrize("binary", [True, False])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"total_vec": 99},
+        {"write_header": False},
+        {"prefix": "*dt_"},
+        {"append": True},
+        {"append": True, "write_header": False, "prefix": "x"},
+        {"sort_attr": "age"},
+        {"sort_attr": "missing"},
+    ],
+)
+def test_savers_write_what_gensim_writes(tmp_path: Path, binary: bool, options: dict[str, object]) -> None:
+    pytest.importorskip("gensim")
+    words = ["the", "naïve", "日本", "of"]
+    vectors = np.random.default_rng(4).normal(size=(4, 5)).astype(np.float32)
+    ours = KeyedVectors.from_arrays(words, vectors, np.array([5, 9, 5, 7]))
+    ours.expandos["age"] = np.array([1.5, 2.5, 0.5, 2.5])
+    with_counts = options.get("sort_attr") != "missing"
+    files = {}
+    for name, wv in (("ours", ours), ("theirs", ours.to_gensim())):
+        path, counts = str(tmp_path / name), str(tmp_path / f"{name}-counts")
+        for each in (path, counts):
+            Path(each).write_bytes(b"old\n")
+        wv.save_word2vec_format(path, counts if with_counts else None, binary=binary, **options)
+        files[name] = Path(path).read_bytes(), Path(counts).read_bytes()
+    assert files["ours"][1] == files["theirs"][1]
+    if not binary:
+        assert files["ours"][0] == files["theirs"][0]
+    else:
+        # The same but for word2vec.c's newline after each record.
+        stripped = files["ours"][0]
+        for vector in vectors:
+            stripped = stripped.replace(vector.tobytes() + b"\n", vector.tobytes())
+        assert stripped == files["theirs"][0]
+
+
+def test_a_failed_append_keeps_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "v"
+    example().save_word2vec_format(path)
+    old = path.read_bytes()
+    with pytest.raises(ValueError, match="white space"):
+        KeyedVectors.from_arrays(["a b"], np.ones((1, 5), np.float32)).save_word2vec_format(path, append=True)
+    assert path.read_bytes() == old
+
+
+@pytest.mark.parametrize("packing", [".gz", ".bz2", ".xz"])
+def test_packed_files_are_appended_to(tmp_path: Path, packing: str) -> None:
+    path = tmp_path / f"v{packing}"
+    first = KeyedVectors.from_arrays(["a"], np.ones((1, 2), np.float32))
+    first.save_word2vec_format(path, total_vec=2)
+    second = KeyedVectors.from_arrays(["b"], np.zeros((1, 2), np.float32))
+    second.save_word2vec_format(path, append=True, write_header=False)
+    assert KeyedVectors.load_word2vec_format(path).index_to_key == ["a", "b"]
+
+
+def test_a_prefix_with_white_space_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="prefix"):
+        example().save_word2vec_format(tmp_path / "v", prefix="a b")
+    assert not list(tmp_path.iterdir())
+
+
+def test_fasttext_s_and_glove_s_files_load(tmp_path: Path) -> None:
+    (tmp_path / "v.vec").write_bytes(b"2 2\n</s> 0.1 -0.2 \n\xc2\xa0x 1e-5 3 \n")
+    loaded = KeyedVectors.load_word2vec_format(tmp_path / "v.vec")
+    assert loaded.index_to_key == ["</s>", "\xa0x"]
+    np.testing.assert_array_equal(loaded.vectors, np.float32([[0.1, -0.2], [1e-5, 3]]))
+    # Some of GloVe's words contain spaces, and two of its words are the same.
+    (tmp_path / "glove").write_bytes(b"the 1 2\n. . . 3 4\nat name@x.org 5 6\n\n")
+    loaded = KeyedVectors.load_word2vec_format(tmp_path / "glove", no_header=True)
+    assert loaded.index_to_key == ["the", ". . .", "at name@x.org"]
+    assert loaded["at name@x.org"].tolist() == [5, 6]
+    (tmp_path / "glove").write_bytes(b"the 1 2\n\nof 3 4\n")
+    with pytest.raises(ValueError, match="glove, row 2: expected a word and 2 numbers, but there are 0"):
+        KeyedVectors.load_word2vec_format(tmp_path / "glove", no_header=True)
+
+
+def test_every_number_of_threads_reads_and_writes_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vector_rows, "_PART_BYTES", 64)
+    monkeypatch.setattr(row_writers, "_ROWS_BYTES", 256)
+    monkeypatch.setattr(vector_streams, "_FIRST_BYTES", 1024)
+    monkeypatch.setattr(vector_streams, "_BLOCK_BYTES", 1024)
+    vectors = np.random.default_rng(5).normal(size=(500, 7)).astype(np.float32)
+    ours = KeyedVectors.from_arrays([f"w{row}" for row in range(500)], vectors)
+    ours.save_word2vec_format(tmp_path / "1", threads=1)
+
+    def text_as(dtype: type) -> np.ndarray:
+        lines = (tmp_path / "1").read_text().splitlines()[1:]
+        return np.array([[float(number) for number in line.split()[1:]] for line in lines]).astype(dtype)
+
+    for threads in (1, 2, 3, 8):
+        ours.save_word2vec_format(tmp_path / "n", threads=threads)
+        assert (tmp_path / "n").read_bytes() == (tmp_path / "1").read_bytes()
+        for options in ({}, {"limit": 333}, {"datatype": np.float64}, {"datatype": np.float16}):
+            loaded = KeyedVectors.load_word2vec_format(tmp_path / "n", threads=threads, **options)
+            n_rows = options.get("limit", 500)
+            assert loaded.index_to_key == ours.index_to_key[:n_rows]
+            if "datatype" not in options:
+                assert np.array_equal(loaded.vectors, vectors[:n_rows])
+            else:
+                assert loaded.vectors.dtype == options["datatype"]
+                assert loaded.vectors.tobytes() == text_as(options["datatype"]).tobytes()
+    raw = (tmp_path / "1").read_bytes().splitlines(keepends=True)
+    raw[301] = raw[301].replace(b".", b"_", 1)
+    (tmp_path / "bad").write_bytes(b"".join(raw))
+    for threads in (1, 2, 8):
+        with pytest.raises(ValueError, match="bad, row 301: b.* is not a number"):
+            KeyedVectors.load_word2vec_format(tmp_path / "bad", threads=threads)
