@@ -15,6 +15,7 @@ from fastw2v.cooccurrence import Cooccurrence
 from fastw2v.errors import DivergedError, EmptyVocabularyError, MissingExtraError
 from fastw2v.keyedvectors import KeyedVectors
 from fastw2v.ppmi import PPMI
+from fastw2v.sentences import LineSentence, PathLineSentences, Text8Corpus
 from fastw2v.sparse_vectors import SparseVectors
 from fastw2v.svd import SVD
 from fastw2v.word2vec import Word2Vec
@@ -28,8 +29,11 @@ __all__ = [
     "EarlyStopping",
     "EmptyVocabularyError",
     "KeyedVectors",
+    "LineSentence",
     "MissingExtraError",
+    "PathLineSentences",
     "SparseVectors",
+    "Text8Corpus",
     "Word2Vec",
     "__version__",
     "show_config",

@@ -1,4 +1,5 @@
-"""The command line: ``fastw2v train | count | svd | similar | analogy | evaluate | convert | info | demo``.
+"""The command line: ``fastw2v train | count | svd | similar | analogy | evaluate | convert | cluster | plot
+| info | demo``.
 
 It checks what would be a pity to find out after training (the ending and the folder of the output), calls the
 library, and prints. Options and default settings are in cli_options.py, and nothing about training is decided
@@ -24,7 +25,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fastw2v import any_file, demo, evaluation, file_kinds, model_file
+from fastw2v import any_file, demo, evaluation, file_kinds, model_file, vector_looks
 from fastw2v.cli_options import (
     UsageError,
     count_settings_from,
@@ -440,6 +441,29 @@ def _per_cent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f}"
 
 
+def _cluster(arguments: argparse.Namespace) -> None:
+    wv = _read_vectors(arguments.vectors)
+    _check_output(arguments.output, [arguments.vectors])
+    n_words = min(len(wv), arguments.restrict or len(wv))
+    if arguments.k > n_words:
+        raise UsageError(f"-k {arguments.k}: there are only {n_words} words to cluster")
+    labels = wv.cluster(
+        arguments.k,
+        restrict_vocab=arguments.restrict,
+        seed=arguments.seed,
+        threads=arguments.threads or usable_cores(),
+    )
+    wv.save_word_classes(arguments.output, labels)
+
+
+def _plot(arguments: argparse.Namespace) -> None:
+    wv = _read_vectors(arguments.vectors)
+    words = arguments.words or wv.index_to_key[: arguments.number]
+    _check_words(wv, words)
+    _check_output(arguments.out, [arguments.vectors])
+    vector_looks.save_plot(wv, words, arguments.method, arguments.out, arguments.seed)
+
+
 def _info(arguments: argparse.Namespace) -> None:
     if arguments.vectors is None:
         print(show_config())
@@ -489,6 +513,8 @@ _COMMANDS = {
     "analogy": _analogy,
     "evaluate": _evaluate,
     "convert": _convert,
+    "cluster": _cluster,
+    "plot": _plot,
     "info": _info,
     "demo": _demo,
 }

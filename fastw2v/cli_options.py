@@ -232,6 +232,7 @@ def make_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--json", action="store_true", help="report in one line of JSON")
 
     _add_convert(commands)
+    _add_look_parsers(commands)
 
     info = commands.add_parser("info", help="tell about this installation, or what a file of vectors holds")
     info.add_argument("vectors", nargs="?", metavar="VECTORS", help="file of vectors")
@@ -337,6 +338,45 @@ def _add_count_parsers(commands: Any) -> None:
     for parser in (count, svd):
         parser.add_argument("-q", "--quiet", action="store_true", help="no progress bars, no report")
         parser.add_argument("--json", action="store_true", help="report in one line of JSON")
+
+
+def _add_look_parsers(commands: Any) -> None:
+    cluster = commands.add_parser("cluster", help="sort words into classes by k-means")
+    _add_vectors(cluster)
+    cluster.add_argument("output", metavar="OUT", help="file to write: lines of word, class")
+    cluster.add_argument("-k", type=_positive, default=500, metavar="K", help="classes (default %(default)s)")
+    plot = commands.add_parser("plot", help="draw a map of words")
+    _add_vectors(plot)
+    plot.add_argument(
+        "-o", "--out", required=True, metavar="FILE", help="picture to write: .png, .svg, .pdf and others"
+    )
+    words = plot.add_mutually_exclusive_group()
+    words.add_argument("--words", nargs="+", metavar="WORD", help="words to show")
+    words.add_argument(
+        "-n",
+        dest="number",
+        type=_positive,
+        default=100,
+        metavar="N",
+        help="or so many first words (default %(default)s)",
+    )
+    plot.add_argument(
+        "--method",
+        choices=("pca", "tsne", "umap"),
+        default="pca",
+        help="how to reduce dimensions (default %(default)s)",
+    )
+    for parser in (cluster, plot):
+        parser.add_argument("--seed", type=int, default=1, metavar="SEED", help="of all random numbers")
+    cluster.add_argument(
+        "--restrict",
+        type=_positive,
+        metavar="N",
+        help="use the N first (most frequent) words only; default all",
+    )
+    cluster.add_argument(
+        "--threads", type=_positive, metavar="N", help="default: all cores that this process may use"
+    )
 
 
 def _metavar(option: str, choices: tuple[str, ...] | None) -> str | None:

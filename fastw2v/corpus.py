@@ -24,6 +24,7 @@ from ._corpus import LINE_END, SentenceSource, WordCounter
 from .block_reader import BLOCK_BYTES, ReadTotals, read_blocks
 from .id_store import IdStore
 from .progress import Progress
+from .sentences import LineSentence
 from .text_files import CorpusPaths, TextFile, find_text_files
 from .vocabulary import (
     TrimRule,
@@ -98,7 +99,8 @@ class Corpus:
         Parameters
         ----------
         sentences : iterable of lists of str
-            Each sentence is a list (or other iterable) of tokens; a token is any str without lone surrogates.
+            Each sentence is a list (or other iterable) of tokens; a token is any str without lone surrogates. A
+            `LineSentence` that shows whole files is the same as `corpus_file`.
         corpus_file : str, os.PathLike, or a list of them
             Text files, one sentence a line of any length, words separated by ASCII white space; ``.gz``,
             ``.bz2``, ``.xz`` and ``.zst`` are decompressed. Folders, patterns and pipes: see
@@ -112,6 +114,8 @@ class Corpus:
         OSError
             A file is missing (`FileNotFoundError`) or cannot be read (`PermissionError` and others).
         """
+        if isinstance(sentences, LineSentence) and sentences.whole_files and corpus_file is None:
+            corpus_file, sentences = sentences.whole_files, None
         if (sentences is None) == (corpus_file is None):
             given = "neither" if sentences is None else "both"
             raise TypeError(f"give either sentences or corpus_file; {given} of them was given")

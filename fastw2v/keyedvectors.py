@@ -5,8 +5,9 @@ is no training here, and no second copy of the matrix: cosines are dot products 
 
 `vectors` may be a view of rows that are padded for the training kernels, shared with a model that goes on
 training. Whoever changes it calls ``fill_norms(force=True)`` afterwards. Row `id` of `vectors` belongs to
-``index_to_key[id]``, and `key_to_index` is the inverse. The work is done elsewhere: files in `vector_files`,
-nearest words in `vector_queries`, scores in `vector_evaluation`.
+``index_to_key[id]``, and `key_to_index` is the inverse. The work is done elsewhere: nearest words in `vector_queries`,
+similarities in `vector_similarity`, changes in `vector_editing`, clusters and plots in `vector_looks`, files in
+`vector_files`, scores in `vector_evaluation`.
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from fastw2v import nearest
+from fastw2v.vector_editing import EditingMixin
 from fastw2v.vector_evaluation import EvaluationMixin
 from fastw2v.vector_files import VectorFiles
-from fastw2v.vector_queries import KEY_TYPES, Key, QueryMixin
+from fastw2v.vector_looks import LooksMixin
+from fastw2v.vector_parts import KEY_TYPES, Key
+from fastw2v.vector_queries import QueryMixin
+from fastw2v.vector_similarity import SimilarityMixin
 
 
-class KeyedVectors(QueryMixin, EvaluationMixin, VectorFiles):
+class KeyedVectors(QueryMixin, SimilarityMixin, EvaluationMixin, VectorFiles, EditingMixin, LooksMixin):
     """Vectors by word.
 
     Parameters
@@ -48,7 +52,7 @@ class KeyedVectors(QueryMixin, EvaluationMixin, VectorFiles):
     norms : numpy.ndarray, shape [V], or None
         The Euclidean norm of each row; None until they are needed. See `fill_norms`.
     expandos : dict of str to numpy.ndarray
-        Further attributes of each word: ``count``, how often it occurred, if that is known.
+        Further attributes of each word: ``count``, how often it occurred, if that is known. See `set_vecattr`.
 
     Examples
     --------
@@ -67,6 +71,7 @@ class KeyedVectors(QueryMixin, EvaluationMixin, VectorFiles):
         self.key_to_index: dict[str, int] = {}
         self.norms: np.ndarray | None = None
         self.expandos: dict[str, np.ndarray] = {}
+        self._rooms: dict[str, np.ndarray] = {}
 
     @classmethod
     def from_arrays(
@@ -141,6 +146,10 @@ class KeyedVectors(QueryMixin, EvaluationMixin, VectorFiles):
         vectors: np.ndarray = self.vectors[np.array(rows, dtype=np.intp)]  # take() copies a padded matrix
         return vectors
 
+    def has_index_for(self, key: object) -> bool:
+        """Tell whether there is a vector for the word (or the row number) `key`, as ``key in self`` does."""
+        return self._row(key) is not None
+
     def get_index(self, key: Key, default: int | None = None) -> int:
         """Return the row of a word.
 
@@ -190,36 +199,11 @@ class KeyedVectors(QueryMixin, EvaluationMixin, VectorFiles):
         vector.flags.writeable = False
         return vector
 
-    def get_vecattr(self, key: Key, attr: str) -> Any:
-        """Return an attribute of a word, such as its ``"count"``.
-
-        Raises
-        ------
-        KeyError
-            The word is unknown, or the words have no such attribute.
-        """
-        row = self.get_index(key)
-        if attr not in self.expandos:
-            known = ", ".join(self.expandos) or "none"
-            raise KeyError(f"Attribute '{attr}' not present (there is: {known})")
-        return self.expandos[attr][row]
-
     def fill_norms(self, force: bool = False) -> None:
         """Compute `norms` unless they are there; with `force` anyway, as after a change of `vectors`."""
         if self.norms is None or force:
             accumulator = np.result_type(self.vectors.dtype, np.float32)
             self.norms = np.sqrt(np.einsum("ij,ij->i", self.vectors, self.vectors, dtype=accumulator))
-
-    def similarity(self, w1: Key, w2: Key) -> np.floating[Any]:
-        """Return the cosine of the angle between the vectors of two words, -1 to 1; 0 with a zero vector.
-
-        Raises
-        ------
-        KeyError
-            A word is unknown.
-        """
-        cosine: np.floating[Any] = nearest.unit(self.get_vector(w1)) @ nearest.unit(self.get_vector(w2))
-        return cosine
 
     def _row(self, key: object) -> int | None:
         row: int | None = self.key_to_index.get(key)  # type: ignore[call-overload]
@@ -233,3 +217,8 @@ class KeyedVectors(QueryMixin, EvaluationMixin, VectorFiles):
         assert self.norms is not None
         norms = self.norms[rows]
         return np.where(norms > 0, norms, norms.dtype.type(1))
+
+    def _unit_rows(self, rows: slice) -> np.ndarray:
+        """Return some rows scaled to length 1, in a new array; zero vectors as they are."""
+        unit_rows: np.ndarray = self.vectors[rows] / self._divisors(rows)[:, None]
+        return unit_rows

@@ -69,6 +69,22 @@ class ModelParts:
         if self._run is not None and self._run.is_active:
             raise RuntimeError(f"the model is being trained: {what} has to wait until train() has returned")
 
+    def _check_vectors_are_its_own(self, what: str) -> None:
+        """Refuse to go on with a model when the words of `wv` were added to, sorted or given another matrix.
+
+        Raises
+        ------
+        RuntimeError
+            `wv` does not show the model's matrix any more.
+        """
+        own = self._in_vecs[:, : self.settings.vector_size]
+        if self.wv.vectors.shape != own.shape or not np.may_share_memory(self.wv.vectors, own):
+            raise RuntimeError(
+                f"the model cannot be {what}: words were added to model.wv or sorted, or its matrix was replaced, and"
+                " the model has no output vectors that belong to it. Keep the words with model.wv.save(); to keep the"
+                " model, change a copy: copy.deepcopy(model.wv)"
+            )
+
     def _adopt(
         self,
         vocabulary: Vocabulary,

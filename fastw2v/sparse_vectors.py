@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from fastw2v import cosines, model_file, nearest
 from fastw2v.keyedvectors import KeyedVectors
 from fastw2v.sparse_files import SPARSE_TENSORS, pack_csr, unpack_csr
-from fastw2v.vector_queries import Key
+from fastw2v.vector_parts import Key
 
 Self = TypeVar("Self", bound="SparseVectors")
 
@@ -83,6 +83,21 @@ class SparseVectors(KeyedVectors):
         """Compute `norms` unless they are there; with `force` anyway."""
         if self.norms is None or force:
             self.norms = np.sqrt(cosines.square_sums(self.vectors))
+
+    def unit_normalize_all(self) -> None:
+        """Scale all vectors to length 1; zero vectors stay."""
+        self.vectors = self._unit_rows(slice(None))
+        self.fill_norms(force=True)
+
+    def _unit_rows(self, rows: slice) -> Any:
+        """Return some rows scaled to length 1, as a new csr_array [n, V]."""
+        return sp.csr_array(self.vectors[rows].multiply(1 / self._divisors(rows)[:, None]))
+
+    def _check_editable(self) -> None:
+        raise TypeError(
+            "sparse vectors cannot be changed, as their rows and columns are the same words: use dense vectors, such"
+            " as those of an SVD"
+        )
 
     def _cosines(self, targets: np.ndarray, ids: range, threads: int) -> np.ndarray:
         self.fill_norms()

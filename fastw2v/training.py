@@ -66,7 +66,8 @@ class TrainingMixin(ModelParts):
             model, save it, change `alpha` or `min_alpha`, and call `stop_training`.
         frozen : iterable of str or bool array [V], optional
             Words whose vectors stay as they are, to the bit; unknown ones are left out. Their output vectors, which say
-            where they are likely, go on learning. Default: those of the class; an empty list for none.
+            where they are likely, go on learning. Default: those of the class, and those that
+            `KeyedVectors.intersect_word2vec_format` has locked; an empty list for none.
         checkpoint : path, optional
             A file that is replaced, at once or not at all, by all that is needed to go on with this training, when it
             begins, every `checkpoint_every`, and when it ends. See `resume`. Writing it changes no result of one
@@ -101,6 +102,7 @@ class TrainingMixin(ModelParts):
             raise RuntimeError(
                 "there is no vocabulary yet: call build_vocab first, or give the class a corpus"
             )
+        self._check_vectors_are_its_own("trained")
         n_epochs = self.settings.epochs if epochs is None else check_int("epochs", epochs, 1)
         start = (
             self.alpha if start_alpha is None else check_float("start_alpha", start_alpha, 0.0, above=True)
@@ -244,7 +246,7 @@ class TrainingMixin(ModelParts):
                 )
             mask = frozen.astype(np.uint8)
         else:
-            mask = np.zeros(len(self._vocabulary), np.uint8)
+            mask = self.wv.locked_rows() if frozen is None else np.zeros(len(self._vocabulary), np.uint8)
             words = (self.frozen or []) if frozen is None else check_words("frozen", frozen)
             mask[[id for word in words if (id := self._vocabulary.id_of.get(word)) is not None]] = 1
         return mask if mask.any() else None

@@ -121,6 +121,7 @@ class VectorFiles(VectorExchange):
         prefix: str = "",
         append: bool = False,
         sort_attr: str = "count",
+        *,
         threads: int | None = None,
     ) -> None:
         """Write a file in the format of word2vec.c, atomically; the most frequent words first.
@@ -182,6 +183,7 @@ class VectorFiles(VectorExchange):
         limit: int | None = None,
         datatype: Any = np.float32,
         no_header: bool = False,
+        *,
         threads: int | None = None,
     ) -> Self:
         """Read a file in the format of word2vec.c, as word2vec.c, gensim, GloVe, fastText and others write it.

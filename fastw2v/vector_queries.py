@@ -15,12 +15,11 @@ import numpy as np
 from fastw2v import nearest
 from fastw2v.settings import MAX_WORKERS, check_int
 from fastw2v.vector_index import VectorIndex
+from fastw2v.vector_parts import KEY_TYPES, Key
 
-Key: TypeAlias = "str | int | np.integer"
 WeightedKey: TypeAlias = "Key | np.ndarray | tuple[Key | np.ndarray, float]"
 Neighbours: TypeAlias = "list[tuple[str, float]]"
 
-KEY_TYPES = (str, int, np.integer)
 _EPSILON = np.float32(1e-6)  # of gensim's denominator in `most_similar_cosmul`
 
 

@@ -188,6 +188,7 @@ class VocabularyMixin(ModelParts):
             return None
         if self._vocabulary is None:
             raise RuntimeError("update=True: there is no vocabulary to update yet; leave it out at first")
+        self._check_vectors_are_its_own("given more words")
         if self.settings.loss == "hs" and self.epochs_done:
             raise ValueError(
                 "update=True: hierarchical softmax has learnt the nodes of a Huffman tree that new counts would change;"
@@ -203,9 +204,12 @@ class VocabularyMixin(ModelParts):
             self.epochs_done, self.history, self._run = 0, [], None
             return
         parts = self._in_vecs, self._out_vecs, self._memory
-        more = self.wv.expandos
+        more, locked = self.wv.expandos, self.wv.locked_rows()
         self._adopt(vocabulary, *grow_parts(old, vocabulary, self.settings, parts, init))
         moved = [self.wv.key_to_index[word] for word in old.words]
         for name in more.keys() - self.wv.expandos.keys():
             self.wv.expandos[name] = np.zeros(len(vocabulary), more[name].dtype)
             self.wv.expandos[name][moved] = more[name]
+        if locked.any():
+            self.wv.vectors_lockf = np.ones(len(vocabulary), np.float32)
+            self.wv.vectors_lockf[moved] = 1 - locked

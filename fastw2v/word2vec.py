@@ -20,8 +20,12 @@ from fastw2v.checkpoint import Checkpoint
 from fastw2v.corpus import Corpus
 from fastw2v.epochs import Position
 from fastw2v.keyedvectors import KeyedVectors
+from fastw2v.model_copying import CopyingMixin
 from fastw2v.model_parts import Run, Sentences, TrimRule
 from fastw2v.predict import PredictionMixin
+from fastw2v.sentences import LineSentence as LineSentence  # gensim.models.word2vec has these names
+from fastw2v.sentences import PathLineSentences as PathLineSentences
+from fastw2v.sentences import Text8Corpus as Text8Corpus
 from fastw2v.settings import (
     DEFAULT_ALPHA,
     DEFAULT_NEGATIVE,
@@ -42,7 +46,7 @@ def _setting(name: str, doc: str) -> Any:
     return property(lambda self: getattr(self.settings, name), doc=doc)
 
 
-class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin):
+class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin, CopyingMixin):
     """Word vectors by skip-gram or CBOW (Mikolov et al., 2013) under one of six output layers.
 
     Arguments, names and defaults are gensim 4's, but for `workers`; what stands behind the star is ours. Given
@@ -330,6 +334,7 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin):
         """
         if self._vocabulary is None:
             raise RuntimeError("there is nothing to save yet: the model has no vocabulary")
+        self._check_vectors_are_its_own("saved")
         word2vec_file.write(self, path)
 
     @classmethod

@@ -29,6 +29,9 @@ TREE = Path(__file__).resolve().parent.parent
 
 # A child process that starts in this folder must not find ./fastw2v first (Python >= 3.11).
 os.environ["PYTHONSAFEPATH"] = "1"
+# POT, which computes Word Mover's Distances, would import any of these that is installed: ten seconds.
+for backend in ("PYTORCH", "TENSORFLOW", "JAX", "CUPY"):
+    os.environ.setdefault(f"POT_BACKEND_DISABLE_{backend}", "1")
 if PACKAGE.parent == TREE:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(TREE), os.environ.get("PYTHONPATH")]))
 
