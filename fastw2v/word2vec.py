@@ -203,6 +203,7 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin):
         optimizer: str = "sgd",
         optimizer_options: Mapping[str, float] | None = None,
         clip_norm: float | None = None,
+        deterministic: bool = False,
         memory_budget: int | None = None,
         progress: bool | None = None,
         init_vectors: InitVectors | None = None,
