@@ -49,7 +49,7 @@ cdef extern from "w2v.h" nogil:
         double noise_weight, hidden_scale, context_scale, lr_start, lr_end
         int64_t n_tokens
         uint64_t seed, epoch
-        int32_t n_threads
+        int32_t n_threads, is_repeatable, windows_at_once
         int64_t n_hot_in, n_hot_out
     ctypedef struct w2v_progress:
         int64_t tokens_done, n_predictions, next_shard, pause_tokens
@@ -342,6 +342,8 @@ cdef class Plan:
         self.c.n_tokens = numbers.pop("n_tokens")
         self.c.seed = numbers.pop("seed", 1)
         self.c.n_threads = numbers.pop("n_threads", 1)
+        self.c.is_repeatable = numbers.pop("is_repeatable", False)
+        self.c.windows_at_once = numbers.pop("windows_at_once", 1)
         self.c.n_hot_in = numbers.pop("n_hot_in", 0)
         self.c.n_hot_out = numbers.pop("n_hot_out", 0)
         if numbers:

@@ -84,7 +84,7 @@ _OPTIONS: tuple[tuple[str, str, Any, str], ...] = (
     ("--optimizer", "optimizer", str, "sgd, momentum, adagrad or adam"),
     ("--clip-norm", "clip_norm", float, "shorten the gradient of a step to this length"),
     ("--threads", "workers", int, "default: all cores that this process may use"),
-    ("--seed", "seed", int, "of all random numbers; with --threads 1 it decides every byte"),
+    ("--seed", "seed", int, "of all random numbers; with --threads 1 or --deterministic it decides every byte"),
     (
         "--memory-budget",
         "memory_budget",
@@ -110,6 +110,8 @@ def settings_from(arguments: argparse.Namespace) -> dict[str, Any]:
     settings |= {"sg": int(chosen[0] == "sg"), "loss": chosen[1]}
     if given.get("no_share_noise"):
         settings["share_noise"] = False
+    if given.get("deterministic"):
+        settings["deterministic"] = True
     settings["progress"] = False if arguments.quiet else None
     return settings
 
@@ -124,6 +126,8 @@ def resume_settings_from(arguments: argparse.Namespace) -> dict[str, Any]:
         settings["loss"] = arguments.loss
     if arguments.no_share_noise:
         settings["share_noise"] = False
+    if arguments.deterministic:
+        settings["deterministic"] = True
     for name in ("checkpoint", "checkpoint_every"):
         settings[name] = given[name]
     return settings | {"progress": False if arguments.quiet else None}
@@ -170,6 +174,9 @@ def make_parser() -> argparse.ArgumentParser:
         help="which matrix to save as the word vectors: input (default), output, their sum, or both side by side",
     )
     train.add_argument("--no-share-noise", action="store_true", help="draw noise words for each pair: slower")
+    train.add_argument(
+        "--deterministic", action="store_true", help="the same bytes for any number of threads: slower"
+    )
     train.add_argument("--json", action="store_true", help="report in one line of JSON")
     train.add_argument(
         "--checkpoint",

@@ -185,6 +185,7 @@ class Settings:
     optimizer: str = "sgd"
     optimizer_options: dict[str, float] = field(default_factory=dict)
     clip_norm: float | None = None
+    deterministic: bool = False
 
     @classmethod
     def from_arguments(cls, arguments: dict[str, Any]) -> Settings:
@@ -229,6 +230,7 @@ class Settings:
             optimizer=optimizer,
             optimizer_options=options,
             clip_norm=None if clip_norm is None else check_float("clip_norm", clip_norm, 0.0, above=True),
+            deterministic=bool(check_int("deterministic", given["deterministic"], 0, 1)),
         )
 
     @property

@@ -36,6 +36,9 @@ BATCH_SIZE = 256
 # Windows whose gradients are summed for one step of an optimizer: neighbours share most of their contexts, so that
 # fewer rows are moved.
 STEP_WINDOWS = 8
+# Windows that are scored before any of them is learnt, in deterministic training (src_c/slices.h), by model and by
+# whether targets are nodes of a tree: those near its root are in every window.
+WINDOWS_AT_ONCE = {("sg", False): 16, ("cbow", False): 32, ("sg", True): 4, ("cbow", True): 16}
 # Rows of which each thread keeps a copy; at most 1 row in 256 of the vocabulary is "frequent" (see src_c/rows.h).
 MOST_HOT_ROWS = 128
 VOCABULARY_PER_HOT_ROW = 256
@@ -183,7 +186,8 @@ def make_plan(
     # DIFFERS from the exact gradient, on purpose: word2vec.c and gensim add the hidden vector's step undivided
     # to each context row of a mean, and gensim divides it for a sum. "exact" is the other way round in both cases.
     undivided = bool(settings.cbow_mean) == (settings.cbow_update == "word2vec")
-    n_hot = min(MOST_HOT_ROWS, len(counts) // VOCABULARY_PER_HOT_ROW) if settings.workers > 1 else 0
+    races = settings.workers > 1 and not settings.deterministic
+    n_hot = min(MOST_HOT_ROWS, len(counts) // VOCABULARY_PER_HOT_ROW) if races else 0
     return core.Plan(
         model=settings.model,
         loss=settings.loss,
@@ -206,6 +210,8 @@ def make_plan(
         n_tokens=n_tokens,
         seed=settings.seed % 2**64,
         n_threads=settings.workers,
+        is_repeatable=settings.deterministic,
+        windows_at_once=WINDOWS_AT_ONCE[settings.model, settings.loss == "hs"],
         n_hot_in=n_hot,
         n_hot_out=n_hot,
         **noise_fields(settings),

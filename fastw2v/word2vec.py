@@ -72,7 +72,7 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin, CopyingMixin):
     sample : float, default 1e-3
         Thin out words more frequent than this fraction of the corpus (0: none; >= 1: a count, as in gensim).
     seed : int, default 1
-        Of all random numbers. With ``workers=1`` the same seed gives the same bytes.
+        Of all random numbers. With ``workers=1`` or `deterministic` the same seed gives the same bytes.
     workers : int, optional
         Threads. DIFFERS: default all cores that this process may use; gensim's is 3.
     sg : {0, 1}, default 0
@@ -130,6 +130,13 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin, CopyingMixin):
     clip_norm : float, optional
         Shorten the gradient of each step to this Euclidean norm, all its rows taken together (Pascanu, Mikolov &
         Bengio, ICML 2013). With any optimizer.
+    deterministic : bool, default False
+        Give the same bytes for any number of workers, with this build of the library and the same instruction set
+        (`show_config`); others round differently, and learn as well. Negative sampling and hierarchical softmax under
+        plain descent are learnt by all workers, who share each window by slices of its vectors (at most one worker for
+        32 dimensions, and 8); so is the full softmax under any optimizer, by up to 16. Whatever else there is
+        (mini-batches that draw noise words, NCE, other optimizers, clipping, frozen words) is learnt by one worker, which is
+        no slower than ``workers=1``. Workers meet for each few windows: give them cores of their own.
     memory_budget : int, optional
         Bytes of memory that token ids may take; beyond, they go to a memory-mapped temporary file. Default:
         half of the machine's memory.
@@ -207,6 +214,7 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin, CopyingMixin):
         optimizer: str = "sgd",
         optimizer_options: Mapping[str, float] | None = None,
         clip_norm: float | None = None,
+        deterministic: bool = False,
         memory_budget: int | None = None,
         progress: bool | None = None,
         init_vectors: InitVectors | None = None,
@@ -240,6 +248,7 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin, CopyingMixin):
     vector_size: int = _setting("vector_size", "Dimensions of the vectors.")
     window: int = _setting("window", "Most words between a centre and a context word.")
     workers: int = _setting("workers", "Threads used for training.")
+    deterministic: bool = _setting("deterministic", "Whether the result is the same for any number of workers.")
     epochs: int = _setting("epochs", "Passes over the corpus.")
     min_count: int = _setting("min_count", "Words less frequent were left out.")
     sample: float = _setting("sample", "Frequency above which words are thinned out.")

@@ -14,10 +14,18 @@
 #define W2V_PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
 #define W2V_PREFETCH_READ(p) W2V_PREFETCH(p)
 #define W2V_UNROLL
+#define W2V_PAUSE() YieldProcessor()
 #else
 #define W2V_INLINE static inline __attribute__((always_inline))
 #define W2V_PREFETCH(p) __builtin_prefetch((p), 1, 3)
 #define W2V_PREFETCH_READ(p) __builtin_prefetch((p), 0, 3) /* for what threads share and none writes */
+#if defined(__x86_64__) || defined(__i386__)
+#define W2V_PAUSE() __builtin_ia32_pause() /* in a loop that waits for another thread */
+#elif defined(__aarch64__)
+#define W2V_PAUSE() __asm__ volatile("yield")
+#else
+#define W2V_PAUSE() (void)0
+#endif
 #ifdef __clang__
 #define W2V_UNROLL _Pragma("unroll")
 #else

@@ -26,6 +26,12 @@ typedef struct {
 enum { W2V_TILE_DISTINCT = 16, W2V_TILE_SLACK = 16 };
 #define W2V_TILE_SCRATCH(B, T) (2 * ((int64_t)(B) * (T) + 2 * W2V_TILE_SLACK))
 
+/* Scores in parts, which are added up in their order. */
+typedef struct {
+    const w2v_real *first; /* [n, apart] each part is as tile_scores leaves it */
+    int64_t n, apart;
+} w2v_parts;
+
 /* What an optimizer does with the gradient of a row (optimizer.h). */
 typedef struct {
     w2v_real lr;
@@ -55,6 +61,10 @@ typedef struct {
     const char *isa;
     /* Score, loss, gradient and update of one tile; returns the tile's loss (natural logarithm, weights applied). */
     double (*logistic_tile)(const w2v_tile *tile, int64_t n, w2v_real lr);
+    /* The same in two, for threads that share a tile by slices of its rows: what numbers from .. to - 1 of the rows add
+     * to the B x T scores, in the kernels' own order; and, for these numbers, what comes after the scores. */
+    void (*tile_scores)(const w2v_tile *tile, int64_t from, int64_t to, w2v_real *scores /* OUT [B T + W2V_TILE_SLACK] */);
+    double (*tile_steps)(const w2v_tile *tile, int64_t from, int64_t to, const w2v_parts *parts, w2v_real lr);
     /* sum[n] = scale * (rows[0] + ... + rows[n_rows-1]). */
     void (*rows_sum)(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum);
     /* rows[i][n] += scale * step[n] for each row, repeated rows included. */

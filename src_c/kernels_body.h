@@ -12,14 +12,14 @@
 #include "base.h"
 #include "kernels.h"
 
-/* NI inputs x NT targets, all scores at once: out[i * NT + t]. Writes up to 3 numbers past the end.
+/* NI inputs x NT targets, all scores at once, from numbers from .. to - 1 of the rows: out[i * NT + t]. Writes up to 3 numbers past the end.
  * NI and NT are constants after inlining; the accumulators live in registers. */
-W2V_INLINE void scores_block(w2v_real *const *inputs, w2v_real *const *targets, int64_t n, w2v_real *out, const int NI,
-                             const int NT) {
+W2V_INLINE void scores_block(w2v_real *const *inputs, w2v_real *const *targets, int64_t from, int64_t to, w2v_real *out,
+                             const int NI, const int NT) {
     vec sums[4 * V_BLOCK + 4];
     W2V_UNROLL
     for (int k = 0; k < NI * NT + 3; k++) sums[k] = v_zero();
-    for (int64_t d = 0; d < n; d += V_WIDTH) {
+    for (int64_t d = from; d < to; d += V_WIDTH) {
         vec x[4];
         W2V_UNROLL
         for (int i = 0; i < NI; i++) x[i] = v_load(inputs[i] + d);
@@ -38,13 +38,13 @@ W2V_INLINE void scores_block(w2v_real *const *inputs, w2v_real *const *targets, 
  * before; `apart` says that what the targets learn goes to rows of its own. The NT old and NT new target registers
  * stay put while the inputs stream through. Rows that will be wanted next are prefetched a line at a time between the
  * arithmetic: all at once, they would wait for each other. */
-W2V_INLINE void steps_block(const w2v_tile *tile, int32_t first_target, int64_t n, const w2v_real *g,
+W2V_INLINE void steps_block(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
                             const int32_t n_inputs, const int NT, const int apart) {
     w2v_real *const *targets = tile->targets + first_target;
     w2v_real *const *target_steps = apart ? tile->target_steps + first_target : targets;
     w2v_real *const *fetch = tile->fetch ? tile->fetch + first_target : targets;
     w2v_real *const *inputs = tile->inputs, *const *input_steps = tile->input_steps;
-    for (int64_t d = 0; d < n; d += V_WIDTH) {
+    for (int64_t d = from; d < to; d += V_WIDTH) {
         vec y_old[V_BLOCK], y_new[V_BLOCK];
         W2V_UNROLL
         for (int t = 0; t < NT; t++) y_old[t] = y_new[t] = v_load(targets[t] + d);
@@ -68,16 +68,17 @@ W2V_INLINE void steps_block(const w2v_tile *tile, int32_t first_target, int64_t 
 }
 
 /* Inputs four, three or two at a time where the registers hold them (a last single one would be the slowest). */
-static void scores_of_width(const w2v_tile *tile, int32_t first_target, int64_t n, w2v_real *out, int nt) {
+static void scores_of_width(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, w2v_real *out,
+                            int nt) {
     w2v_real *const *inputs = tile->inputs, *const *targets = tile->targets + first_target;
 #define SCORES(NT)                                                                                           \
     case NT:                                                                                                 \
         for (int32_t i = 0, left = tile->n_inputs; left > 0;) {                                              \
             int take = NT <= V_QUAD ? (left == 5 ? 3 : left > 4 ? 4 : left) : left > 1 ? 2 : 1;              \
-            if (NT <= V_QUAD && take == 4) scores_block(inputs + i, targets, n, out + i * NT, 4, NT);        \
-            else if (NT <= V_QUAD && take == 3) scores_block(inputs + i, targets, n, out + i * NT, 3, NT);   \
-            else if (take == 2) scores_block(inputs + i, targets, n, out + i * NT, 2, NT);                   \
-            else scores_block(inputs + i, targets, n, out + i * NT, 1, NT);                                  \
+            if (NT <= V_QUAD && take == 4) scores_block(inputs + i, targets, from, to, out + i * NT, 4, NT);        \
+            else if (NT <= V_QUAD && take == 3) scores_block(inputs + i, targets, from, to, out + i * NT, 3, NT);   \
+            else if (take == 2) scores_block(inputs + i, targets, from, to, out + i * NT, 2, NT);                   \
+            else scores_block(inputs + i, targets, from, to, out + i * NT, 1, NT);                                  \
             i += take;                                                                                       \
             left -= take;                                                                                    \
         }                                                                                                    \
@@ -88,12 +89,13 @@ static void scores_of_width(const w2v_tile *tile, int32_t first_target, int64_t 
 #undef SCORES
 }
 
-static void steps_of_width(const w2v_tile *tile, int32_t first_target, int64_t n, const w2v_real *g, int nt) {
+static void steps_of_width(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
+                           int nt) {
 #define STEPS(NT)                                                                                            \
     case NT:                                                                                                 \
-        if (tile->target_steps) steps_block(tile, first_target, n, g, tile->n_inputs, NT, 1);                \
-        else if (tile->n_inputs == 1) steps_block(tile, first_target, n, g, 1, NT, 0);                       \
-        else steps_block(tile, first_target, n, g, tile->n_inputs, NT, 0);                                   \
+        if (tile->target_steps) steps_block(tile, first_target, from, to, g, tile->n_inputs, NT, 1);                \
+        else if (tile->n_inputs == 1) steps_block(tile, first_target, from, to, g, 1, NT, 0);                       \
+        else steps_block(tile, first_target, from, to, g, tile->n_inputs, NT, 0);                                   \
         break;
     switch (nt) {
         V_FOR_EACH_WIDTH(STEPS)
@@ -152,31 +154,57 @@ W2V_INLINE void gather_weights(const w2v_tile *tile, int32_t first_target, int32
             v_storeu(to + i * nt + t, v_loadu(tile->weights[i] + first_target + t));
 }
 
+/* All targets, in blocks of at most V_BLOCK of nearly one size: `nt` of them from number `t` on. */
+#define FOR_EACH_BLOCK(T)                                                                                      \
+    for (int32_t n_left = ((T) + V_BLOCK - 1) / V_BLOCK, t = 0, nt; n_left > 0 && (nt = ((T)-t) / n_left, 1);  \
+         t += nt, n_left--)
+
+/* The scores of a tile as far as numbers from .. to - 1 of its rows make them, block after block: B x nt from
+ * B t on. */
+static void tile_scores(const w2v_tile *tile, int64_t from, int64_t to, w2v_real *scores) {
+    FOR_EACH_BLOCK(tile->n_targets)
+    scores_of_width(tile, t, from, to, scores + (int64_t)tile->n_inputs * t, nt);
+}
+
+/* From scores and weights, as tile_scores and gather_weights leave them, to the moves of numbers from .. to - 1 of all
+ * rows. */
+W2V_INLINE double learn_scores(const w2v_tile *tile, int64_t from, int64_t to, w2v_real *scores, w2v_real *weights,
+                               w2v_real lr) {
+    const int64_t n_scores = (int64_t)tile->n_inputs * tile->n_targets;
+    v_storeu(scores + n_scores, v_zero()); /* the lanes past the end: a score of 0 that weighs nothing */
+    v_storeu(weights + n_scores, v_zero());
+    const double loss = steps_from_scores(scores, weights, n_scores, lr);
+    FOR_EACH_BLOCK(tile->n_targets)
+    steps_of_width(tile, t, from, to, scores + (int64_t)tile->n_inputs * t, nt);
+    return loss;
+}
+
 /* All scores come before the first update; then blocks of at most V_BLOCK targets learn in turn. Where the inputs'
  * steps go to the inputs themselves, later blocks see inputs that earlier ones moved: a difference of second
  * order in lr, as between neighbouring pairs of plain stochastic gradient descent. */
 static double logistic_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
-    const int32_t B = tile->n_inputs, T = tile->n_targets;
-    const int64_t n_scores = (int64_t)B * T, room = n_scores + 2 * W2V_TILE_SLACK;
-    w2v_real *scores = tile->scratch, *weights = scores + room;
-    const int32_t n_blocks = (T + V_BLOCK - 1) / V_BLOCK;
-
-    for (int32_t block = 0, t = 0; block < n_blocks; block++) {
-        int32_t nt = (T - t) / (n_blocks - block);
+    const int32_t B = tile->n_inputs;
+    w2v_real *scores = tile->scratch, *weights = scores + (int64_t)B * tile->n_targets + 2 * W2V_TILE_SLACK;
+    FOR_EACH_BLOCK(tile->n_targets) {
         /* Before the scores, so that these stores are long done when wider loads want them back. */
         gather_weights(tile, t, nt, weights + (int64_t)B * t);
-        scores_of_width(tile, t, n, scores + (int64_t)B * t, nt);
-        t += nt;
+        scores_of_width(tile, t, 0, n, scores + (int64_t)B * t, nt);
     }
-    v_storeu(scores + n_scores, v_zero()); /* the lanes past the end: a score of 0 that weighs nothing */
-    v_storeu(weights + n_scores, v_zero());
-    double loss = steps_from_scores(scores, weights, n_scores, lr);
-    for (int32_t block = 0, t = 0; block < n_blocks; block++) {
-        int32_t nt = (T - t) / (n_blocks - block);
-        steps_of_width(tile, t, n, scores + (int64_t)B * t, nt);
-        t += nt;
+    return learn_scores(tile, 0, n, scores, weights, lr);
+}
+
+static double tile_steps(const w2v_tile *tile, int64_t from, int64_t to, const w2v_parts *parts, w2v_real lr) {
+    const int32_t B = tile->n_inputs;
+    const int64_t n_scores = (int64_t)B * tile->n_targets;
+    w2v_real *scores = tile->scratch, *weights = scores + n_scores + 2 * W2V_TILE_SLACK;
+    FOR_EACH_BLOCK(tile->n_targets)
+    gather_weights(tile, t, nt, weights + (int64_t)B * t);
+    for (int64_t k = 0; k < n_scores; k += V_WIDTH) {
+        vec sum = v_loadu(parts->first + k);
+        for (int64_t part = 1; part < parts->n; part++) sum = v_add(sum, v_loadu(parts->first + part * parts->apart + k));
+        v_storeu(scores + k, sum);
     }
-    return loss;
+    return learn_scores(tile, from, to, scores, weights, lr);
 }
 
 static void rows_sum(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum) {
@@ -312,7 +340,7 @@ static void adam_row(w2v_real *row, w2v_real *state, const w2v_real *descent, in
 #define W2V_TEXT_(a) #a
 #define W2V_TEXT(a) W2V_TEXT_(a)
 
-const w2v_kernels W2V_JOIN(w2v_kernels_, V_ISA) = {W2V_TEXT(V_ISA), logistic_tile, rows_sum, rows_add, dot,
+const w2v_kernels W2V_JOIN(w2v_kernels_, V_ISA) = {W2V_TEXT(V_ISA), logistic_tile, tile_scores, tile_steps, rows_sum, rows_add, dot,
                                                      row_max, exp_row, scale_row, logistic_row, blackout_row,
                                                      product, columns_max, columns_exp, columns_scale,
                                                      momentum_row, adagrad_row, adam_row};

@@ -6,8 +6,7 @@
 
 #include "buffer.h"
 
-/* Most targets that one set can have. */
-static int64_t most_targets(const w2v_plan *plan) {
+int64_t w2v_most_targets(const w2v_plan *plan) {
     if (plan->loss != W2V_HIERARCHICAL_SOFTMAX) return windows_together(plan) + (int64_t)plan->n_noise;
     int64_t longest = 0;
     for (int64_t w = 0; w < plan->n_words; w++) {
@@ -27,15 +26,16 @@ w2v_status w2v_learner_init(w2v_learner *learner, const w2v_plan *plan) {
     const int64_t n_inputs = plan->model == W2V_CBOW ? n_windows : plan->tile_inputs;
     const int64_t n_contexts = n_windows * 2 * (int64_t)plan->window;
     const int64_t step_windows = plan->step_windows + n_windows;
-    const int64_t n_targets = step_windows * most_targets(plan) * (has_noise_per_pair(plan) ? n_contexts : 1);
+    const int64_t n_targets = step_windows * w2v_most_targets(plan) * (has_noise_per_pair(plan) ? n_contexts : 1);
     memset(learner, 0, sizeof *learner);
     learner->plan = plan;
     learner->kernels = w2v_kernels_get();
+    learner->fetches = 1;
     learner->hidden = malloc(2 * (size_t)n_windows * sizeof *learner->hidden);
     learner->hidden_rows = aligned_new(2 * (size_t)(n_windows * plan->stride) * sizeof(w2v_real));
-    learner->scratch = malloc((size_t)W2V_TILE_SCRATCH(n_inputs, most_targets(plan)) * sizeof(w2v_real));
+    learner->scratch = malloc((size_t)W2V_TILE_SCRATCH(n_inputs, w2v_most_targets(plan)) * sizeof(w2v_real));
     learner->input_steps = malloc((size_t)n_contexts * sizeof *learner->input_steps);
-    learner->target_steps = malloc((size_t)(most_targets(plan) + 1) * sizeof *learner->target_steps);
+    learner->target_steps = malloc((size_t)(w2v_most_targets(plan) + 1) * sizeof *learner->target_steps);
     learner->hit_weights = malloc((size_t)n_inputs * sizeof *learner->hit_weights);
     if (learner->hidden && learner->hidden_rows && learner->scratch && learner->input_steps &&
         learner->target_steps && learner->hit_weights &&
@@ -70,7 +70,7 @@ void w2v_learner_start(w2v_learner *learner, int64_t shard) {
 w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
     const size_t n_windows = (size_t)windows_together(plan), n_contexts = n_windows * 2 * (size_t)plan->window;
     const size_t n_sets = has_noise_per_pair(plan) ? n_contexts : 1;
-    const size_t n_targets = n_sets * (size_t)most_targets(plan) + W2V_TILE_SLACK;
+    const size_t n_targets = n_sets * (size_t)w2v_most_targets(plan) + W2V_TILE_SLACK;
     memset(problem, 0, sizeof *problem);
     problem->centers = malloc(n_windows * sizeof *problem->centers);
     problem->context_starts = calloc(n_windows + 1, sizeof *problem->context_starts);
@@ -109,7 +109,7 @@ static w2v_real *out_row(const w2v_learner *learner, int64_t id) { return row_of
 int w2v_problem_add(w2v_problem *problem, const w2v_learner *learner, const w2v_window *window, w2v_real lr) {
     const w2v_plan *plan = learner->plan;
     int32_t n = problem->n_contexts;
-    for (int64_t p = window->entering; p < window->entered; p++)
+    for (int64_t p = window->entering; p < window->entered && learner->fetches; p++)
         row_prefetch(in_row(learner, window->tokens[p]), (size_t)plan->stride * sizeof(w2v_real));
     for (int64_t p = window->low; p < window->high; p++)
         if (p != window->pos) problem->contexts[n++] = in_row(learner, window->tokens[p]);
@@ -238,14 +238,20 @@ static void learn_hits(w2v_learner *learner, const w2v_problem *problem, const w
     }
 }
 
-/* Learn the tile's inputs, the first of which is number `first_input` of the problem. */
-static void learn_tile(w2v_learner *learner, const w2v_problem *problem, int32_t first_input, w2v_tile *tile) {
-    const w2v_plan *plan = learner->plan;
-    const int32_t set = problem->n_sets > 1 ? first_input : 0;
+void w2v_problem_tile(const w2v_problem *problem, const w2v_plan *plan, int32_t first, w2v_tile *tile) {
+    const int32_t set = problem->n_sets > 1 ? first : 0;
+    const int32_t most = problem->n_sets > 1 ? 1 : plan->model == W2V_CBOW ? problem->n_windows : plan->tile_inputs;
     const int64_t start = problem->set_starts[set];
+    if (tile->n_inputs > most) tile->n_inputs = most;
     tile->n_targets = (int32_t)(problem->set_starts[set + 1] - start);
     tile->targets = problem->targets + start;
-    tile->weights = problem->input_weights + first_input;
+    tile->weights = problem->input_weights + first;
+}
+
+/* Learn a tile of the inputs from number `first_input` of the problem on; returns of how many. */
+static int32_t learn_tile(w2v_learner *learner, const w2v_problem *problem, int32_t first_input, w2v_tile *tile) {
+    const w2v_plan *plan = learner->plan;
+    w2v_problem_tile(problem, plan, first_input, tile);
     tile->scratch = learner->scratch;
     tile->fetch = learner->fetch;
     if (learner->fetch_end - learner->fetch > tile->n_targets) learner->fetch += tile->n_targets;
@@ -254,15 +260,14 @@ static void learn_tile(w2v_learner *learner, const w2v_problem *problem, int32_t
     work_tile(learner, tile, problem->lr);
     if (plan->loss == W2V_NCE) learn_hits(learner, problem, tile, first_input);
     learner->n_predictions += tile->n_inputs;
+    return tile->n_inputs;
 }
 
 static void learn_skip_gram(w2v_learner *learner, const w2v_problem *problem) {
-    const int32_t most = problem->n_sets > 1 ? 1 : learner->plan->tile_inputs;
-    for (int32_t first = 0; first < problem->n_contexts; first += most) {
-        const int32_t left = problem->n_contexts - first;
+    for (int32_t first = 0; first < problem->n_contexts;) {
         w2v_real *const *inputs = problem->contexts + first;
-        w2v_tile tile = {.n_inputs = left < most ? left : most, .inputs = inputs, .input_steps = inputs};
-        learn_tile(learner, problem, first, &tile);
+        w2v_tile tile = {.n_inputs = problem->n_contexts - first, .inputs = inputs, .input_steps = inputs};
+        first += learn_tile(learner, problem, first, &tile);
     }
 }
 
@@ -295,6 +300,8 @@ static void learn_cbow(w2v_learner *learner, const w2v_problem *problem) {
     }
 }
 
+void w2v_problem_empty(w2v_problem *problem) { problem->n_windows = problem->n_contexts = 0; }
+
 void w2v_learner_finish(w2v_learner *learner) {
     w2v_optimizer_move(&learner->optimizer, learner->lr);
     learner->n_unmoved = 0;
@@ -311,5 +318,5 @@ void w2v_problem_learn(w2v_learner *learner, w2v_problem *problem, const w2v_pro
     learner->n_unmoved += problem->n_windows;
     learner->lr = problem->lr;
     if (learner->n_unmoved >= learner->plan->step_windows) w2v_learner_finish(learner);
-    problem->n_windows = problem->n_contexts = 0;
+    w2v_problem_empty(problem);
 }

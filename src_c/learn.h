@@ -29,6 +29,7 @@ typedef struct {
 typedef struct {
     const w2v_plan *plan;
     const w2v_kernels *kernels;
+    int fetches;                      /* bring the rows of contexts near when windows are added? */
     w2v_noise noise;                  /* not for trees */
     w2v_optimizer_run optimizer;      /* the matrices and, unless the plan is plain, ... */
     w2v_real **input_steps, **target_steps; /* [most inputs], [most targets] ... where the rows of a tile learn */
@@ -50,12 +51,20 @@ void w2v_learner_free(w2v_learner *learner);
 w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan);
 void w2v_problem_free(w2v_problem *problem);
 
+/* Most targets that a set can have. */
+int64_t w2v_most_targets(const w2v_plan *plan);
+
 /* Begin a shard: its noise words come from a stream of their own. */
 void w2v_learner_start(w2v_learner *learner, int64_t shard);
 /* Add a window, which the problem does not need afterwards; returns whether that makes it full. */
 int w2v_problem_add(w2v_problem *problem, const w2v_learner *learner, const w2v_window *window, w2v_real lr);
 /* Choose the targets. */
 void w2v_problem_close(w2v_problem *problem, w2v_learner *learner);
+/* Empty it, in case it is not learnt from. */
+void w2v_problem_empty(w2v_problem *problem);
+/* The tile of a closed problem that begins with input number `first`: its n_inputs INOUT, all that are left, become as
+ * many as it may have; targets and weights OUT. */
+void w2v_problem_tile(const w2v_problem *problem, const w2v_plan *plan, int32_t first, w2v_tile *tile);
 /* Score and learn, fetching the targets of a `later` problem (or NULL) meanwhile; the problem is empty afterwards. */
 void w2v_problem_learn(w2v_learner *learner, w2v_problem *problem, const w2v_problem *later);
 

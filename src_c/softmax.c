@@ -31,6 +31,9 @@ static int omp_get_num_threads(void) { return 1; }
  * every instruction set. */
 enum { BLOCK_WORDS = 132, KEPT_BYTES = 1 << 26 };
 
+/* Shares of a repeatable epoch, whatever the number of threads; they are whole blocks, and keep less each. */
+enum { MOST_SHARES = 16, KEPT_BYTES_OF_MANY = KEPT_BYTES / 8 };
+
 typedef struct {
     int32_t first, end, n_blocks; /* this thread's words, in blocks of BLOCK_WORDS */
     int kept;                     /* are the exponentials of all blocks kept? */
@@ -76,10 +79,12 @@ static w2v_real *reals_new(int64_t n) {
 static w2v_status share_init(share *s, const softmax_run *run, int32_t number) {
     const int64_t V = run->plan->n_words, n = run->n_shares, stride = run->plan->stride, room = run->room;
     const int64_t capacity = run->batch.capacity, block = BLOCK_WORDS * room;
-    s->first = (int32_t)(V * number / n);
-    s->end = (int32_t)(V * (number + 1) / n);
+    const int64_t kept_bytes = run->plan->is_repeatable ? KEPT_BYTES_OF_MANY : KEPT_BYTES;
+    const int64_t unit = run->plan->is_repeatable ? BLOCK_WORDS : 1, n_units = (V + unit - 1) / unit;
+    s->first = (int32_t)(n_units * number / n * unit);
+    s->end = number + 1 < n ? (int32_t)(n_units * (number + 1) / n * unit) : (int32_t)V;
     s->n_blocks = (s->end - s->first + BLOCK_WORDS - 1) / BLOCK_WORDS;
-    s->kept = s->n_blocks * block * (int64_t)sizeof(w2v_real) <= KEPT_BYTES;
+    s->kept = s->n_blocks * block * (int64_t)sizeof(w2v_real) <= kept_bytes;
     s->scores = reals_new((s->kept ? s->n_blocks : 1) * block);
     s->block_max = reals_new(s->n_blocks * room);
     s->max = reals_new(room);
@@ -117,7 +122,10 @@ static void run_free(softmax_run *run) {
 static w2v_status run_init(softmax_run *run, const int32_t *ids, int64_t n_ids) {
     const w2v_plan *plan = run->plan;
     run->n_shards = w2v_shard_count(n_ids);
-    run->n_shares = plan->n_threads < plan->n_words ? plan->n_threads : (int32_t)plan->n_words;
+    const int64_t n_blocks = (plan->n_words + BLOCK_WORDS - 1) / BLOCK_WORDS;
+    const int64_t n_shares = plan->is_repeatable ? MOST_SHARES : plan->n_threads;
+    const int64_t most_shares = plan->is_repeatable ? n_blocks : plan->n_words;
+    run->n_shares = (int32_t)(n_shares < most_shares ? n_shares : most_shares);
     if (w2v_batch_init(&run->batch, plan) != W2V_OK) return W2V_ERR_MEMORY;
     if (w2v_walk_init(&run->walk, plan, ids, n_ids) != W2V_OK) return W2V_ERR_MEMORY;
     run->room = odd_room(run->batch.capacity);
@@ -413,7 +421,9 @@ w2v_status w2v_softmax_epoch(const w2v_plan *plan, const int32_t *ids, int64_t n
     int going = 0;
     run.status = run_init(&run, ids, n_ids);
     if (run.status == W2V_OK) {
-        W2V_OMP("omp parallel num_threads(run.n_shares)")
+        const int32_t n_threads = plan->n_threads < run.n_shares ? plan->n_threads : run.n_shares;
+        (void)n_threads; /* of a serial build */
+        W2V_OMP("omp parallel num_threads(n_threads)")
         work(&run, &going);
     }
     run_free(&run);

@@ -10,6 +10,7 @@
 #include "learn.h"
 #include "sampled.h"
 #include "shards.h"
+#include "slices.h"
 #include "softmax.h"
 
 #ifdef _OPENMP
@@ -155,8 +156,10 @@ w2v_status w2v_train_epoch(const w2v_plan *plan, const int32_t *ids, int64_t n_i
     epoch_run run = {.plan = plan, .ids = ids, .n_ids = n_ids, .progress = progress};
     if (n_ids < 1) return W2V_OK;
     if (plan->loss == W2V_SOFTMAX) return w2v_softmax_epoch(plan, ids, n_ids, progress);
+    if (is_sliced(plan)) return w2v_slices_epoch(plan, ids, n_ids, progress);
     run.n_shards = w2v_shard_count(n_ids);
     run.n_threads = plan->n_threads < run.n_shards ? plan->n_threads : (int32_t)run.n_shards;
+    if (plan->is_repeatable) run.n_threads = 1; /* nothing races */
     omp_init_lock(&run.lock);
 #ifdef _OPENMP
 #pragma omp parallel num_threads(run.n_threads)

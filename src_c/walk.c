@@ -22,7 +22,7 @@ w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *id
     walk->plan = plan;
     walk->ids = ids;
     walk->n_ids = n_ids;
-    walk->n_lanes = windows_together(plan);
+    walk->n_lanes = is_sliced(plan) ? plan->windows_at_once : windows_together(plan);
     walk->capacity = W2V_WALK_PIECE + 4 * (int64_t)plan->window;
     walk->kept = malloc(3 * (size_t)walk->capacity * sizeof *walk->kept);
     walk->line_low = walk->kept + walk->capacity;

@@ -31,7 +31,7 @@ def make_settings(**changes: Any) -> Settings:
         "share_noise": True,
         "sg": 1, "hs": 0, "loss": None, "negative": DEFAULT_NEGATIVE, "ns_exponent": 0.75,
         "cbow_mean": 1, "cbow_update": "word2vec", "batch_size": None, "nce_z": None,
-        "optimizer": "sgd", "optimizer_options": None, "clip_norm": None,
+        "optimizer": "sgd", "optimizer_options": None, "clip_norm": None, "deterministic": False,
     }  # fmt: skip
     assert changes.keys() <= defaults.keys()
     return Settings.from_arguments({**defaults, **changes})
