@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from fastw2v import _formats
-from fastw2v.settings import MAX_WORKERS, usable_cores
+from fastw2v.machine import MAX_WORKERS, default_workers
 from fastw2v.vector_streams import PathLike, Window
 
 _logger = logging.getLogger(__name__)
@@ -375,8 +375,8 @@ class _Pool:
 
 
 def thread_count(asked: int | None) -> int:
-    """Return the number of threads that was asked for, by default that of the usable cores."""
-    return min(usable_cores() if asked is None else max(1, asked), MAX_WORKERS)
+    """Return the number of threads that was asked for, or `default_workers`."""
+    return default_workers() if asked is None else min(max(1, asked), MAX_WORKERS)
 
 
 def _blocks(

@@ -70,7 +70,8 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin):
     seed : int, default 1
         Of all random numbers. With ``workers=1`` the same seed gives the same bytes.
     workers : int, optional
-        Threads. DIFFERS: default all cores that this process may use; gensim's is 3.
+        Threads. DIFFERS: default all cores that this process may use, considering its affinity and the quota of its
+        container, or the environment variable ``OMP_NUM_THREADS``; gensim's is 3.
     sg : {0, 1}, default 0
         1 for skip-gram, 0 for CBOW.
     hs : {0, 1}, default 0
@@ -128,7 +129,7 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin):
         Bengio, ICML 2013). With any optimizer.
     memory_budget : int, optional
         Bytes of memory that token ids may take; beyond, they go to a memory-mapped temporary file. Default:
-        half of the machine's memory.
+        half of what this process may use.
     progress : bool, optional
         Show progress bars; default only on a terminal.
     init_vectors : KeyedVectors or path, optional
