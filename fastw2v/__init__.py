@@ -6,6 +6,7 @@ model.wv.most_similar("paris")
 """
 
 import os as _os
+import sys as _sys
 
 from fastw2v import _train
 from fastw2v._version import __version__
@@ -42,4 +43,9 @@ __all__ = [
 try:
     _train.isa_select(_os.environ.get("FASTW2V_ISA") or None)
 except ValueError as error:
-    raise ImportError(f"environment variable FASTW2V_ISA: {error}") from None
+    _problem = f"environment variable FASTW2V_ISA: {error}"
+    # The command imports this file before it can catch anything.
+    _as_script = _os.path.splitext(_os.path.basename(_sys.argv[0] if _sys.argv else ""))[0] == "fastw2v"
+    if _as_script or _sys.orig_argv[1:3] == ["-m", "fastw2v"]:
+        raise SystemExit(f"fastw2v: error: {_problem}") from None
+    raise ImportError(_problem) from None

@@ -2,10 +2,12 @@
 
 The number of threads is a setting of the whole process, and queries may come from several Python threads at a time: the
 first to come sets it and the last to go restores it. Products that others compute meanwhile have one thread, too.
+A process that is forked meanwhile has none of these threads, and begins anew.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +44,18 @@ def _disown() -> None:
         clear = getattr(library, "clear_controlling_thread", None)
         if clear is not None:
             clear(force=True)
+
+
+def _begin_anew() -> None:
+    global _lock, _n_inside
+    _lock = threading.Lock()
+    if _n_inside:
+        _n_inside = 0
+        _limits.restore_original_limits()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 @cache

@@ -39,8 +39,9 @@ from fastw2v.config import show_config
 from fastw2v.cooccurrence import Cooccurrence
 from fastw2v.errors import DivergedError, EmptyVocabularyError
 from fastw2v.keyedvectors import KeyedVectors
+from fastw2v.machine import default_workers
 from fastw2v.ppmi import PPMI
-from fastw2v.settings import check_which, usable_cores
+from fastw2v.settings import check_which
 from fastw2v.svd import SVD
 from fastw2v.text_files import find_text_files
 from fastw2v.word2vec import Word2Vec
@@ -367,7 +368,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
             "nothing to evaluate: give --analogies FILE, --pairs FILE... or --categories FILE..."
         )
     wv = _read_vectors(arguments.vectors)
-    threads = arguments.threads or usable_cores()
+    threads = arguments.threads or default_workers()
     report: dict[str, Any] = {"vectors": arguments.vectors, "words": len(wv), "dimensions": wv.vector_size}
     if arguments.analogies:
         analogies = evaluation.score_analogies(
@@ -451,7 +452,7 @@ def _cluster(arguments: argparse.Namespace) -> None:
         arguments.k,
         restrict_vocab=arguments.restrict,
         seed=arguments.seed,
-        threads=arguments.threads or usable_cores(),
+        threads=arguments.threads or default_workers(),
     )
     wv.save_word_classes(arguments.output, labels)
 

@@ -1,6 +1,6 @@
 """What this installation is and what it runs on: `show_config`.
 
-It only reports. The instruction set is chosen in C (dispatch.c) and the number of workers in settings.py;
+It only reports. The instruction set is chosen in C (dispatch.c) and the number of workers in machine.py;
 this file asks them. Nothing here is needed to train. What a platform does not tell is None, never an error.
 """
 
@@ -17,7 +17,7 @@ import scipy
 
 from fastw2v import _train
 from fastw2v._version import __version__
-from fastw2v.settings import usable_cores
+from fastw2v.machine import default_workers, total_memory, usable_cores, usable_memory
 
 __all__ = ["Config", "show_config"]
 
@@ -41,9 +41,11 @@ def show_config() -> Config:
         - ``isa`` : dict. ``chosen`` (the instruction set of the kernels in use), ``compiled`` and
           ``supported`` (lists: those in this build, and those of them that this CPU runs), ``requested`` (the
           environment variable ``FASTW2V_ISA``, or "auto").
-        - ``threads`` : dict. ``usable_cores`` (default of ``workers``), ``openmp`` (bool: without it one
-          thread trains whatever ``workers`` says).
-        - ``memory`` : dict. ``total`` in bytes, None where the platform does not tell.
+        - ``threads`` : dict. ``usable_cores`` (affinity and quotas considered), ``default_workers`` (these, unless
+          ``OMP_NUM_THREADS`` or ``OMP_THREAD_LIMIT`` says otherwise), ``openmp`` (bool: without it one thread trains
+          whatever ``workers`` says).
+        - ``memory`` : dict. ``total`` of the machine and ``usable`` by this process (limits of containers and of
+          the shell considered), in bytes; None where the platform does not tell.
         - ``blas`` : dict. The library behind ``numpy`` and ``scipy``, as each was built; ``loaded`` lists
           those in this process with their thread counts if `threadpoolctl` is installed, else None.
         - ``versions`` : dict of str. Python and the libraries at run time, Cython at build time.
@@ -59,8 +61,12 @@ def show_config() -> Config:
             "supported": list(_train.isa_supported()),
             "requested": os.environ.get("FASTW2V_ISA") or "auto",
         },
-        threads={"usable_cores": usable_cores(), "openmp": bool(_train.has_openmp())},
-        memory={"total": _total_memory()},
+        threads={
+            "usable_cores": usable_cores(),
+            "default_workers": default_workers(),
+            "openmp": bool(_train.has_openmp()),
+        },
+        memory={"total": total_memory(), "usable": usable_memory()},
         blas={"numpy": _built_blas(numpy), "scipy": _built_blas(scipy), "loaded": _loaded_blas()},
         versions={
             "python": platform.python_version(),
@@ -73,13 +79,6 @@ def show_config() -> Config:
         platform=platform.platform(),
         build=build,
     )
-
-
-def _total_memory() -> int | None:
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return None
 
 
 def _built_blas(library: Any) -> str | None:
@@ -126,6 +125,6 @@ def _text(key: str, value: Any) -> str:
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if key == "total" and isinstance(value, int):
+    if key in ("total", "usable") and isinstance(value, int):
         return f"{value / 2**30:.1f} GiB"
     return "unknown" if value is None else str(value)

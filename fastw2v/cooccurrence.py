@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fastw2v import model_file
 from fastw2v.corpus import Corpus, ReadOptions, build_vocabulary
 from fastw2v.row_counting import count_rows, make_weights, thin_ids
-from fastw2v.settings import MAX_WORKERS, check_choice, check_float, check_int, usable_cores
+from fastw2v.settings import check_choice, check_float, check_int, check_workers
 from fastw2v.sparse_files import pack_csr, unpack_csr
 from fastw2v.text_files import CorpusPaths
 from fastw2v.trainer import keep_probabilities, keep_thresholds
@@ -85,11 +85,11 @@ class Cooccurrence:
     seed : int, default 1
         Of `sample`'s random numbers.
     workers : int, optional
-        Threads; default all cores that this process may use.
+        Threads; default all cores that this process may use, as for `Word2Vec`.
     max_memory : int, optional
         Bytes that counting may take besides interpreter and vocabulary; what does not fit goes to temporary files
         (``TMPDIR``). A matrix of more than half of it stays in a temporary file and is mapped into memory. At least
-        some 40 bytes for each word and thread are needed. Default: half of the machine's memory.
+        some 40 bytes for each word and thread are needed. Default: half of the memory that this process may use.
     progress : bool, optional
         Whether to show progress bars; default at a terminal.
 
@@ -307,13 +307,6 @@ class Cooccurrence:
             self.settings = None if settings is None else CountSettings(**settings)
             self.corpus_count, self.corpus_total_words = state["corpus_count"], state["corpus_total_words"]
         return self
-
-
-def check_workers(workers: int | None) -> int:
-    """The number of threads that was asked for, or that of the usable cores."""
-    if workers is None:
-        return min(usable_cores(), MAX_WORKERS)
-    return check_int("workers", workers, 1, MAX_WORKERS)
 
 
 def checked_csr(matrix: Any, what: str) -> sp.csr_array:

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from ._corpus import LINE_END, SentenceSource, WordCounter
 from .block_reader import BLOCK_BYTES, ReadTotals, read_blocks
 from .id_store import IdStore
+from .machine import usable_memory
 from .progress import Progress
 from .sentences import LineSentence
 from .text_files import CorpusPaths, TextFile, find_text_files
@@ -189,13 +190,11 @@ class ReadOptions:
 
     @property
     def budget(self) -> int | None:
-        """Bytes of ids to keep in memory: by default half of the machine's, no limit if that is unknown."""
+        """Bytes of ids to keep in memory: by default half of what this process may use, no limit if that is unknown."""
         if self.memory_budget is not None:
             return self.memory_budget
-        try:
-            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-        except (AttributeError, ValueError, OSError):
-            return None
+        usable = usable_memory()
+        return None if usable is None else usable // 2
 
 
 def build_vocabulary(
@@ -226,7 +225,7 @@ def build_vocabulary(
         How many threads count. The result is the same for any number.
     memory_budget : int, optional
         Bytes. If the ids (4 bytes a word) need more, they are kept in temporary files in the folder of
-        `tempfile` (set ``TMPDIR`` to move it). Default: half of the machine's memory.
+        `tempfile` (set ``TMPDIR`` to move it). Default: half of the memory that this process may use.
     progress : bool, optional
         Whether to show a progress bar. Default: only if standard error is a terminal.
 

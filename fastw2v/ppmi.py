@@ -17,9 +17,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from fastw2v import model_file
-from fastw2v.cooccurrence import Cooccurrence, check_workers
+from fastw2v.cooccurrence import Cooccurrence
 from fastw2v.crew import Crew
-from fastw2v.settings import check_float
+from fastw2v.settings import check_float, check_workers
 from fastw2v.sparse_vectors import SparseVectors
 
 BLOCK_ENTRIES = 1 << 20

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from fastw2v.settings import MAX_WORKERS, usable_cores
+from fastw2v.machine import MAX_WORKERS, default_workers
 
 
 class Pool:
@@ -37,5 +37,5 @@ class Pool:
 
 
 def thread_count(asked: int | None) -> int:
-    """Return the number of threads that was asked for, by default that of the usable cores."""
-    return min(usable_cores() if asked is None else max(1, asked), MAX_WORKERS)
+    """Return the number of threads that was asked for, or `default_workers`."""
+    return default_workers() if asked is None else min(max(1, asked), MAX_WORKERS)

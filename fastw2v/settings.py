@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 import operator
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from fastw2v.losses import LOSSES
+from fastw2v.machine import MAX_WORKERS, default_workers
 from fastw2v.optimizers import OPTIMIZERS
 
 
@@ -33,14 +33,6 @@ class _DefaultFloat(float, _Default):
 DEFAULT_NEGATIVE = _DefaultInt(LOSSES["ns"].negative)
 DEFAULT_NS_EXPONENT = _DefaultFloat(LOSSES["ns"].ns_exponent)
 DEFAULT_ALPHA = _DefaultFloat(LOSSES["ns"].alpha)
-MAX_WORKERS = 1024  # far beyond any use; the OpenMP runtime kills the process when it cannot start a thread
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on (its affinity mask where the platform has one)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def check_int(name: str, value: Any, low: int, high: int | None = None) -> int:
@@ -53,6 +45,11 @@ def check_int(name: str, value: Any, low: int, high: int | None = None) -> int:
         allowed = f"at least {low}" if high is None else f"between {low} and {high}"
         raise ValueError(f"{name} must be {allowed}, not {number}")
     return number
+
+
+def check_workers(workers: Any) -> int:
+    """The number of threads that was asked for, checked, or `default_workers` for None."""
+    return default_workers() if workers is None else check_int("workers", workers, 1, MAX_WORKERS)
 
 
 def check_float(name: str, value: Any, low: float = -math.inf, *, above: bool = False) -> float:
@@ -203,7 +200,7 @@ class Settings:
         min_alpha = check_float("min_alpha", given["min_alpha"], 0.0)
         if min_alpha > alpha:
             raise ValueError(f"min_alpha ({min_alpha:g}) must not exceed alpha ({alpha:g})")
-        workers, most = given["workers"], given["max_final_vocab"]
+        most = given["max_final_vocab"]
         return cls(
             vector_size=check_int("vector_size", given["vector_size"], 1, 1 << 20),
             alpha=alpha,
@@ -213,9 +210,7 @@ class Settings:
             max_final_vocab=None if most is None else check_int("max_final_vocab", most, 1),
             sample=check_float("sample", given["sample"], 0.0),
             seed=check_int("seed", given["seed"], -(1 << 63), (1 << 64) - 1),
-            workers=min(usable_cores(), MAX_WORKERS)
-            if workers is None
-            else check_int("workers", workers, 1, MAX_WORKERS),
+            workers=check_workers(given["workers"]),
             model="sg" if check_int("sg", given["sg"], 0, 1) else "cbow",
             loss=loss,
             negative=negative,

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v import model_file
-from fastw2v.cooccurrence import check_workers, checked_csr
+from fastw2v.cooccurrence import checked_csr
 from fastw2v.keyedvectors import KeyedVectors
-from fastw2v.settings import check_choice, check_float, check_int
+from fastw2v.settings import check_choice, check_float, check_int, check_workers
 from fastw2v.sparse_vectors import SparseVectors
 from fastw2v.svd_solver import Factors, truncated_svd
 

@@ -21,7 +21,7 @@ from fastw2v.corpus import Corpus, EncodedCorpus
 from fastw2v.epochs import Position
 from fastw2v.model_parts import ModelParts, Run, Sentences
 from fastw2v.session import Session
-from fastw2v.settings import MAX_WORKERS, check_float, check_int, check_words
+from fastw2v.settings import check_float, check_int, check_words, check_workers
 
 Path = str | os.PathLike[str]
 Model = TypeVar("Model", bound="TrainingMixin")
@@ -169,7 +169,7 @@ class TrainingMixin(ModelParts):
         model, run, fingerprint, every = checkpoints.read(cls, path)
         model.settings.check_arguments(settings)
         if workers is not None:
-            model.settings = replace(model.settings, workers=check_int("workers", workers, 1, MAX_WORKERS))
+            model.settings = replace(model.settings, workers=check_workers(workers))
         model.memory_budget = None if memory_budget is None else check_int("memory_budget", memory_budget, 0)
         model.progress = progress
         written = Checkpoint(checkpoint or path, checkpoint_every or every)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from fastw2v import nearest
-from fastw2v.settings import MAX_WORKERS, check_int
+from fastw2v.machine import MAX_WORKERS
+from fastw2v.settings import check_int
 from fastw2v.vector_index import VectorIndex
 from fastw2v.vector_parts import KEY_TYPES, Key
 

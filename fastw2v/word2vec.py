@@ -74,7 +74,8 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin, CopyingMixin):
     seed : int, default 1
         Of all random numbers. With ``workers=1`` or `deterministic` the same seed gives the same bytes.
     workers : int, optional
-        Threads. DIFFERS: default all cores that this process may use; gensim's is 3.
+        Threads. DIFFERS: default all cores that this process may use, considering its affinity and the quota of its
+        container, or the environment variable ``OMP_NUM_THREADS``; gensim's is 3.
     sg : {0, 1}, default 0
         1 for skip-gram, 0 for CBOW.
     hs : {0, 1}, default 0
@@ -139,7 +140,7 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin, CopyingMixin):
         no slower than ``workers=1``. Workers meet for each few windows: give them cores of their own.
     memory_budget : int, optional
         Bytes of memory that token ids may take; beyond, they go to a memory-mapped temporary file. Default:
-        half of the machine's memory.
+        half of what this process may use.
     progress : bool, optional
         Show progress bars; default only on a terminal.
     init_vectors : KeyedVectors or path, optional
@@ -248,7 +249,9 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin, CopyingMixin):
     vector_size: int = _setting("vector_size", "Dimensions of the vectors.")
     window: int = _setting("window", "Most words between a centre and a context word.")
     workers: int = _setting("workers", "Threads used for training.")
-    deterministic: bool = _setting("deterministic", "Whether the result is the same for any number of workers.")
+    deterministic: bool = _setting(
+        "deterministic", "Whether the result is the same for any number of workers."
+    )
     epochs: int = _setting("epochs", "Passes over the corpus.")
     min_count: int = _setting("min_count", "Words less frequent were left out.")
     sample: float = _setting("sample", "Frequency above which words are thinned out.")

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 import fastw2v
-from fastw2v import _train
+from fastw2v import _train, machine
 
 PACKAGE = Path(fastw2v.__file__).parent
 TREE = Path(__file__).resolve().parent.parent
@@ -187,6 +187,20 @@ def test_an_instruction_set_that_cannot_be_had_is_an_error_that_lists_the_choice
         assert choice in message
 
 
+@pytest.mark.parametrize(
+    "arguments", [["-m", "fastw2v", "info"], ["fastw2v", "info"], ["fastw2v.exe", "--help"]]
+)
+def test_on_the_command_line_that_error_is_one_line(
+    run_python: RunPython, tmp_path: Path, arguments: list[str]
+) -> None:
+    (tmp_path / arguments[0]).write_text("from fastw2v.cli import main\nmain()\n")  # what pip installs
+    done = run_python(arguments, FASTW2V_ISA="sse9")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("fastw2v: error: environment variable FASTW2V_ISA: instruction set 'sse9'")
+    assert done.stderr.count("\n") == 1
+
+
 # --- show_config ---
 
 
@@ -197,7 +211,8 @@ def test_show_config_tells_what_a_bug_report_needs() -> None:
     assert set(config["isa"]["supported"]) <= set(config["isa"]["compiled"])
     assert config["isa"]["compiled"][-1] == "scalar"
     assert config["threads"] == {
-        "usable_cores": fastw2v.Word2Vec(min_count=1).workers,
+        "usable_cores": machine.usable_cores(),
+        "default_workers": fastw2v.Word2Vec(min_count=1).workers,
         "openmp": _train.has_openmp(),
     }
     assert config["versions"]["numpy"] == np.__version__
@@ -226,6 +241,7 @@ def test_cores_are_those_that_the_process_may_use(run_python: RunPython) -> None
 
 
 def test_memory_is_plausible_where_the_platform_tells() -> None:
-    total = fastw2v.show_config()["memory"]["total"]
-    assert total is None or 2**26 < total < 2**50
+    memory = fastw2v.show_config()["memory"]
+    total = memory["total"]
+    assert total is None or 2**26 < memory["usable"] <= total < 2**50
     assert total is not None or sys.platform != "linux"

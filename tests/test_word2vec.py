@@ -10,7 +10,7 @@ import pytest
 from small_model import SENTENCES, SMALL
 
 from fastw2v import Word2Vec
-from fastw2v.settings import usable_cores
+from fastw2v.machine import default_workers
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_attributes_are_gensims(model):
 
 
 def test_workers_are_all_usable_cores_by_default():
-    assert Word2Vec().workers == usable_cores()
+    assert Word2Vec().workers == default_workers()
 
 
 def test_words_are_sorted_by_count_and_counts_are_kept(model):
