@@ -32,10 +32,13 @@ W2V_INLINE float dot(const float *a, const float *b, int64_t n) {
     for (int64_t line = 0; line < n; line += LANES) W2V_PREFETCH_READ(a + line + AHEAD);
     for (; d + LANES <= n; d += LANES)
         for (int lane = 0; lane < LANES; lane++) sums[lane] += a[d + lane] * b[d + lane];
-    for (int lane = 0; d + lane < n; lane++) sums[lane] += a[d + lane] * b[d + lane];
-    for (int half = LANES / 2; half; half /= 2)
-        for (int lane = 0; lane < half; lane++) sums[lane] += sums[lane + half];
-    return sums[0];
+    for (; d + 4 <= n; d += 4) /* lanes are constants throughout, so that sums stay in registers */
+        for (int lane = 0; lane < 4; lane++) sums[lane] += a[d + lane] * b[d + lane];
+    float rest = 0, quarters[4];
+    for (; d < n; d++) rest += a[d] * b[d];
+    for (int lane = 0; lane < 4; lane++)
+        quarters[lane] = (sums[lane] + sums[lane + 4]) + (sums[lane + 8] + sums[lane + 12]);
+    return (quarters[0] + quarters[2]) + (quarters[1] + quarters[3]) + rest;
 }
 
 W2V_INLINE float over_norm(float product, float norm) { return norm >= MIN_NORM ? product / norm : 0.0f; }
