@@ -101,7 +101,10 @@ def querying(args: argparse.Namespace) -> None:
     for first in range(0, args.rounds, WORDS_IN_TURN):
         found = {}
         for name, search in searches.items():
-            search(asked[-1])  # the other library's threads have stopped spinning afterwards
+            time.sleep(
+                0.2
+            )  # threads of the other library's BLAS or OpenMP spin for a while when they are done
+            search(asked[-1])
             for word in asked[first : first + WORDS_IN_TURN]:
                 found[name, word], seconds = timed(lambda search=search, word=word: search(word))
                 taken[name].append(seconds)
