@@ -82,7 +82,7 @@ def atomic_write(path: str | os.PathLike[str], temporary: str | None = None) -> 
 class _EarlyFile(io.FileIO):
     """A file whose bytes set out for the disk while more are written: fsync then has little left to wait for."""
 
-    _STRETCH_BYTES = 1 << 25
+    _STRETCH_BYTES = 1 << 27  # each hint costs milliseconds, as it asks every core
 
     def __init__(self, path: Path, mode: str) -> None:
         super().__init__(path, mode)

@@ -35,11 +35,10 @@ def exact_float32(text: str) -> np.float32:
     """The float32 nearest to a decimal number, ties to even, by exact arithmetic (slow)."""
     with np.errstate(over="ignore"):
         near = np.float32(float(text))  # at most one too far, as it was rounded twice
-    if (
-        np.isinf(near) and abs(Fraction(text)) < 2**128 - 2**103
-    ):  # the middle of the largest float and the next
-        near = np.copysign(np.finfo(np.float32).max, near)
-    if not np.isfinite(near) or near == 0:
+    largest = np.finfo(np.float32).max
+    if np.isinf(near) and abs(float(text)) < 1e39 and abs(Fraction(text)) < 2**128 - 2**103:
+        near = np.copysign(largest, near)  # not beyond the middle of the largest and the next
+    if not np.isfinite(near) or abs(float(text)) < 1e-46:
         return near
     number = Fraction(text)
     with np.errstate(all="ignore"):
