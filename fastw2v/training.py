@@ -71,7 +71,7 @@ class TrainingMixin(ModelParts):
         checkpoint : path, optional
             A file that is replaced, at once or not at all, by all that is needed to go on with this training, when it
             begins, every `checkpoint_every`, and when it ends. See `resume`. Writing it changes no result of one
-            worker. A file that holds another training, half done, is not replaced.
+            worker, or of deterministic training. A file that holds another training, half done, is not replaced.
         checkpoint_every : int or str, default "epoch"
             So many tokens of the vocabulary, as a number; a time, as ``"30s"``, ``"10min"``, ``"2h"``; or ``"epoch"``.
         total_examples, total_words, word_count, queue_factor, report_delay, compute_loss
@@ -129,7 +129,8 @@ class TrainingMixin(ModelParts):
     ) -> Model:
         """Go on with a training from its newest checkpoint, to the end.
 
-        With one worker, then and now, the result is the same, byte for byte, as if nothing had happened.
+        With one worker, then and now, or in deterministic training with any number, the result is the same, byte for
+        byte, as if nothing had happened.
 
         Parameters
         ----------

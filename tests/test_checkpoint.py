@@ -119,6 +119,14 @@ def test_what_callbacks_changed_is_in_the_checkpoint(tmp_path):
     same_results(Word2Vec.resume(path, TEXT), Word2Vec(TEXT, **BASE, callbacks=[Slower()]))
 
 
+@pytest.mark.parametrize("model", [{"sg": 1}, {"hs": 1}])
+def test_deterministic_training_is_resumed_to_the_same_bits_by_any_number_of_workers(tmp_path, model):
+    settings = {**BASE, "vector_size": 96, "deterministic": True, **model}
+    crash(tmp_path / "run.safetensors", 9, 1500, **{**settings, "workers": 2})
+    resumed = Word2Vec.resume(tmp_path / "run.safetensors", TEXT, workers=3)
+    same_results(resumed, Word2Vec(TEXT, **settings))
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_trainings_that_are_killed_are_resumed_to_the_same_bytes(tmp_path):
     """A short slice of `python tests/kill_and_resume.py --kills 200`, in a process that has trained nothing yet."""
