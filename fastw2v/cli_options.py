@@ -83,7 +83,12 @@ _OPTIONS: tuple[tuple[str, str, Any, str], ...] = (
     ("--optimizer", "optimizer", str, "sgd, momentum, adagrad or adam"),
     ("--clip-norm", "clip_norm", float, "shorten the gradient of a step to this length"),
     ("--threads", "workers", int, "default: all cores that this process may use"),
-    ("--seed", "seed", int, "of all random numbers; with --threads 1 or --deterministic it decides every byte"),
+    (
+        "--seed",
+        "seed",
+        int,
+        "of all random numbers; with --threads 1 or --deterministic it decides every byte",
+    ),
     (
         "--memory-budget",
         "memory_budget",

@@ -244,7 +244,9 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin):
     vector_size: int = _setting("vector_size", "Dimensions of the vectors.")
     window: int = _setting("window", "Most words between a centre and a context word.")
     workers: int = _setting("workers", "Threads used for training.")
-    deterministic: bool = _setting("deterministic", "Whether the result is the same for any number of workers.")
+    deterministic: bool = _setting(
+        "deterministic", "Whether the result is the same for any number of workers."
+    )
     epochs: int = _setting("epochs", "Passes over the corpus.")
     min_count: int = _setting("min_count", "Words less frequent were left out.")
     sample: float = _setting("sample", "Frequency above which words are thinned out.")
