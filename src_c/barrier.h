@@ -39,7 +39,7 @@ W2V_INLINE void yield_core(void) {
 
 /* Steps are numbered from 0; each thread arrives once at each. */
 W2V_INLINE void barrier_wait(w2v_barrier *barrier, int64_t step) {
-    enum { PATIENCE = 2000 };
+    enum { PATIENCE = 128 };
     const int64_t all = (step + 1) * barrier->n_threads;
     for (int k = 0; barrier_count(barrier) < all;) {
         if (k < PATIENCE) k++, W2V_PAUSE();

@@ -94,13 +94,16 @@ void w2v_chooser_start(w2v_chooser *chooser, int64_t shard) {
     chooser->has_window = 0;
 }
 
+/* The next window that has contexts. */
 static int read_window(w2v_chooser *chooser) {
     w2v_walk *walk = &chooser->walk;
-    while (!w2v_walk_next(walk, &chooser->window)) {
-        chooser->tokens_done += walk->n_read;
-        walk->n_read = 0;
-        if (!w2v_walk_refill(walk)) return 0;
-    }
+    do
+        while (!w2v_walk_next(walk, &chooser->window)) {
+            chooser->tokens_done += walk->n_read;
+            walk->n_read = 0;
+            if (!w2v_walk_refill(walk)) return 0;
+        }
+    while (chooser->window.high - chooser->window.low < 2);
     return 1;
 }
 
@@ -163,11 +166,9 @@ void w2v_chooser_fill(w2v_chooser *chooser, w2v_group *group) {
             problem = &group->problems[group->n_problems];
             w2v_problem_empty(problem);
         }
-        const int32_t n_before = problem->n_windows;
         group->lr = lr_after(chooser->plan, chooser->tokens_done);
-        const int is_full = w2v_problem_add(problem, &chooser->learner, &chooser->window, group->lr);
-        group->n_windows += problem->n_windows - n_before;
-        if (!is_full) continue;
+        group->n_windows++;
+        if (!w2v_problem_add(problem, &chooser->learner, &chooser->window, group->lr)) continue;
         close_problem(chooser, group);
         problem = NULL;
     }
