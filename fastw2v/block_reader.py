@@ -20,6 +20,7 @@ from io import FileIO
 from ._corpus import Block, NulByteError, SentenceSource, WordCounter
 from .id_store import IdStore
 from .progress import Progress
+from .teams import ensure_threads
 from .text_files import Readable, TextFile, open_stream
 
 BLOCK_BYTES = 1 << 20  # text and ids of a block stay in a core's second-level cache
@@ -166,6 +167,7 @@ def read_blocks(
     ValueError, TypeError, OSError, MemoryError, OverflowError
         What is wrong with the corpus.
     """
+    ensure_threads(len(counters))
     crew = _Crew(counters, learn, store)
     threads = [
         threading.Thread(target=crew.work, args=(worker_no,), name=f"fastw2v-count-{worker_no}", daemon=True)

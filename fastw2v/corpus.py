@@ -324,7 +324,11 @@ def encode_known(corpus: Corpus, vocabulary: Vocabulary, options: ReadOptions) -
 
 
 def _count_tokens(ids: npt.NDArray[np.int32]) -> int:
-    return len(ids) - int(np.count_nonzero(ids == LINE_END))
+    """Piece by piece: the ids may be more than fits into memory."""
+    pieces = range(0, len(ids), 1 << 24)
+    return len(ids) - sum(
+        int(np.count_nonzero(ids[first : first + (1 << 24)] == LINE_END)) for first in pieces
+    )
 
 
 def _read(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fastw2v import _count, _query, nearest
 from fastw2v.blas_threads import one_blas_thread
-from fastw2v.forks import run_team
+from fastw2v.teams import run_team
 
 METHODS = ("3cosadd", "3cosmul")
 _WORDS_PER_TABLE = 1024
@@ -86,7 +86,7 @@ def answer_by_cosines(
         if sp.issparse(vectors):
             table = _sparse_cosines(vectors, norms, words, threads)
             # Exact cosines of all rows: of the block itself only the size is looked at.
-            run_team(asked.update, _query.Rows(norms[:, None], norms, 0), None, table, 0.0, threads)
+            run_team(threads, asked.update, _query.Rows(norms[:, None], norms, 0), None, table, 0.0, threads)
         else:
             _ask_dense(asked, vectors, norms, words, threads)
         answers[part] = asked.answers
@@ -101,8 +101,8 @@ def _ask_dense(
     with one_blas_thread():
         for rows in nearest.blocks(vectors, norms, range(len(vectors)), len(words)):
             table = np.empty((len(words), rows.n_rows), np.float32) if table is None else table
-            slack = run_team(rows.cosines, unit, table, threads, False)
-            run_team(asked.update, rows, unit, table, slack, threads)
+            slack = run_team(threads, rows.cosines, unit, table, threads, False)
+            run_team(threads, asked.update, rows, unit, table, slack, threads)
 
 
 def _batches(questions: Rows) -> Iterator[slice]:
@@ -123,6 +123,7 @@ def _sparse_cosines(vectors: Any, norms: np.ndarray, words: Rows, threads: int) 
     dense = np.ascontiguousarray((vectors[words].toarray() / norms[words, None]).T, np.float32)
     products = np.empty((vectors.shape[0], len(words)), np.float32)
     run_team(
+        threads,
         _count.sparse_multiply,
         vectors.indptr.astype(np.int64),
         vectors.indices.astype(np.int32, copy=False),

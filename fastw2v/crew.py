@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from fastw2v._count import StopFlag
+from fastw2v.teams import ensure_threads
 
 POLL_SECONDS = 0.1
 
@@ -34,6 +35,7 @@ class Crew:
     """
 
     def __init__(self, n_threads: int) -> None:
+        ensure_threads(n_threads)
         self.n_threads = n_threads
         self.stop = StopFlag()
         self._pool = ThreadPoolExecutor(n_threads, "fastw2v-crew")

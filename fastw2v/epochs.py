@@ -19,6 +19,7 @@ from fastw2v.errors import DivergedError
 from fastw2v.intervals import Alarm
 from fastw2v.progress import Progress
 from fastw2v.settings import Settings
+from fastw2v.teams import ensure_threads
 
 POLL_SECONDS = 0.1
 # Mean loss per prediction, for each noise word, above which numbers are finite but meaningless: the kernels' guard lets
@@ -112,11 +113,14 @@ class EpochRun:
         ------
         DivergedError
             The loss became NaN or infinite, or so large that the scores mean nothing.
+        OSError
+            So many threads cannot be started; nothing was trained.
         KeyboardInterrupt
             Ctrl-C; the matrices hold what was learnt until then. Without a last pause the epoch cannot be gone on with.
         """
         position, watch = self._position, self._watch
         n_shards = _train.shard_count(len(self._corpus.ids))
+        ensure_threads(min(self._settings.workers, n_shards))
         total = self._corpus.n_tokens * position.n_epochs
         with (
             ThreadPoolExecutor(1, thread_name_prefix="fastw2v") as executor,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fastw2v import _query
 from fastw2v.blas_threads import one_blas_thread
-from fastw2v.forks import run_team
+from fastw2v.teams import run_team
 
 Floats = NDArray[np.float32]
 
@@ -128,8 +128,8 @@ def find(
         with nullcontext() if few else one_blas_thread():
             for rows in blocks(vectors, norms, ids, len(targets[part])):
                 room = np.empty((len(targets[part]), rows.n_rows), np.float32) if room is None else room
-                slack = run_team(rows.cosines, targets[part], room, threads, few)
-                run_team(nearest.update, rows, targets[part], room, slack, threads)
+                slack = run_team(threads, rows.cosines, targets[part], room, threads, few)
+                run_team(threads, nearest.update, rows, targets[part], room, slack, threads)
         nearest.sort()
         here = np.arange(k) < nearest.n_found[:, None]
         found_ids[part][here] = nearest.ids[here]
@@ -143,7 +143,7 @@ def cosines(vectors: np.ndarray, norms: np.ndarray, targets: Floats, ids: range,
     room: Floats | None = None
     for rows in blocks(vectors, norms, ids, len(targets)):
         room = np.empty((len(targets), rows.n_rows), np.float32) if room is None else room
-        run_team(rows.cosines, targets, room, threads, True)
+        run_team(threads, rows.cosines, targets, room, threads, True)
         first = rows.first_id - ids.start
         found[:, first : first + rows.n_rows] = room[:, : rows.n_rows]
     return found

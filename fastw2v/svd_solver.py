@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from fastw2v import _count
 from fastw2v.crew import Crew
 from fastw2v.progress import Progress
+from fastw2v.teams import ensure_threads
 
 BLOCK = 64  # vectors that are multiplied together: a panel of src_c/sparse.c
 # A matrix with fewer columns, or than so many times the dimensions, is decomposed exactly by LAPACK: there is nothing
@@ -83,6 +84,8 @@ def truncated_svd(
         Ctrl-C.
     """
     from threadpoolctl import threadpool_limits  # here, as in trainer.py: nothing else needs it
+
+    ensure_threads(n_threads)
 
     with (
         threadpool_limits(n_threads, user_api="blas"),

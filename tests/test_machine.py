@@ -112,7 +112,7 @@ def test_every_class_with_workers_checks_them_alike() -> None:
         lambda workers: Word2Vec(workers=workers),
         lambda workers: Cooccurrence([["a", "b"]], min_count=1, workers=workers),
         lambda workers: PPMI(counts, workers=workers),
-        lambda workers: SVD(counts.matrix, 1, workers=workers),
+        lambda workers: SVD(PPMI(counts), 1, workers=workers),
     ):
         with pytest.raises(ValueError, match="workers must be between 1 and 1024, not 0"):
             make(0)

@@ -226,7 +226,7 @@ def test_show_config_prints_one_fact_a_line() -> None:
     lines = str(config).splitlines()
     assert lines[0].split() == ["fastw2v:", fastw2v.__version__]
     assert f"  supported: {', '.join(config['isa']['supported'])}" in lines
-    assert f"  openmp:       {'yes' if config['threads']['openmp'] else 'no'}" in lines
+    assert f"  openmp:          {'yes' if config['threads']['openmp'] else 'no'}" in lines
     assert not any("{" in line for line in lines)
 
 

@@ -1,11 +1,12 @@
 """A process that forks after it has trained and answered, several models at a time, and a second OpenMP beside ours.
 
-GNU's OpenMP waits for ever in a forked child unless forks.py does its part: then the timeouts end these tests.
+GNU's OpenMP waits for ever in a forked child unless teams.py does its part: then the timeouts end these tests.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -96,6 +97,45 @@ def test_models_trained_in_threads_of_one_process_are_those_trained_one_after_th
         assert all(np.isfinite(model.wv.vectors).all() for model in racing)
     for seed, vectors in enumerate(together):
         assert np.array_equal(train(seed), vectors)
+
+
+def test_threads_that_cannot_be_started_are_an_error_and_not_the_end_of_the_process(
+    run_python: RunPython,
+) -> None:
+    pytest.importorskip("resource")
+    done = run_python("""
+import dataclasses, resource, threading
+from fastw2v import PPMI, SVD, Cooccurrence, Word2Vec, planted
+text = list(planted.sentences(10_000))
+model = Word2Vec(text, vector_size=16, workers=1, epochs=1)
+model.settings = dataclasses.replace(model.settings, workers=1000)
+before = model.wv.vectors.copy()
+ppmi = PPMI(Cooccurrence(text, window=2, workers=1), workers=1)
+SVD(ppmi, 2, workers=1)  # loads what it needs
+threading.stack_size(1 << 27)
+resource.setrlimit(resource.RLIMIT_AS, (1 << 33, resource.RLIM_INFINITY))
+for action in (
+    lambda: model.wv.most_similar(0, threads=1000),
+    lambda: model.train(epochs=1),
+    lambda: Word2Vec(text, workers=1000),
+    lambda: Cooccurrence(text, workers=1000),
+    lambda: SVD(ppmi, 2, workers=1000),
+):
+    try:
+        action()
+    except OSError as error:
+        print(error)
+assert (before == model.wv.vectors).all()
+model.wv.most_similar(0, threads=2)
+""")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 5
+    for line in lines:
+        assert re.match(r"this process cannot start \d+ threads, only \d+: give fewer workers", line)
+    assert (
+        sum(line.startswith("this process cannot start 1000 ") for line in lines) == 4
+    )  # training needs fewer
 
 
 @pytest.mark.parametrize("order", ["torch, then fastw2v", "fastw2v, then torch"])
