@@ -2,7 +2,8 @@
  *
  * A count that only grows: a thread adds 1 when it has done its part of step number `step`, and goes on when all have.
  * What was written before an arrival can be read after the wait. Waiting is a loop for some microseconds, which is
- * what it takes if every thread has a core; then the core is offered to somebody else. */
+ * what it takes if every thread has a core; then the core is offered to others, perhaps the very thread that is waited
+ * for: with a longer loop, threads that share a core take 10 times as long. */
 #ifndef W2V_BARRIER_H
 #define W2V_BARRIER_H
 

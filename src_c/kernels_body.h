@@ -12,8 +12,8 @@
 #include "base.h"
 #include "kernels.h"
 
-/* NI inputs x NT targets, all scores at once, from numbers from .. to - 1 of the rows: out[i * NT + t]. Writes up to 3 numbers past the end.
- * NI and NT are constants after inlining; the accumulators live in registers. */
+/* NI inputs x NT targets, all scores at once, from numbers from .. to - 1 of the rows: out[i * NT + t]. Writes up to 3
+ * numbers past the end. NI and NT are constants after inlining; the accumulators live in registers. */
 W2V_INLINE void scores_block(w2v_real *const *inputs, w2v_real *const *targets, int64_t from, int64_t to, w2v_real *out,
                              const int NI, const int NT) {
     vec sums[4 * V_BLOCK + 4];

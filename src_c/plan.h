@@ -16,8 +16,8 @@ W2V_INLINE int is_plain(const w2v_plan *plan) { return plan->optimizer == W2V_SG
 /* Do inputs learn where they are? Else w2v_in_steps says where (see optimizer.h). */
 W2V_INLINE int inputs_learn_in_place(const w2v_plan *plan) { return is_plain(plan) && !plan->frozen; }
 
-/* Do threads share the rows of every window (slices.h)? Else a repeatable epoch has one thread, but for the full softmax.
- * NCE's hits (learn.c) come one after the other. */
+/* Do threads share the rows of every window (slices.h)? Else a repeatable epoch has one thread, but for the full
+ * softmax. NCE's hits (learn.c) come one after the other. */
 W2V_INLINE int is_sliced(const w2v_plan *plan) {
     return plan->is_repeatable && !is_batched(plan) && inputs_learn_in_place(plan) && plan->loss != W2V_NCE;
 }

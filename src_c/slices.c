@@ -20,8 +20,8 @@ static int omp_get_num_threads(void) { return 1; }
 
 /* Summing up a slice's part of a score costs as much as multiplying 16 numbers: shorter slices are not worth it. */
 enum { SLICE_NUMBERS = 32, MOST_SLICES = 8 };
-/* While one group is learnt and the next one scored, the last thread may be choosing the one after them, and another thread
- * still be learning from the one before. */
+/* While one group is learnt and the next one scored, the last thread may be choosing the one after them, and another
+ * thread still be learning from the one before. */
 enum { GROUPS = 4 };
 
 typedef struct {

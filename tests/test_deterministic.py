@@ -68,6 +68,18 @@ def test_another_seed_gives_other_bytes():
     assert digest(Word2Vec(TEXT, **settings)) != digest(Word2Vec(TEXT, **settings, seed=2))
 
 
+def test_instruction_sets_agree_closely():
+    """They round differently, and have registers for different numbers of targets that move at once."""
+    before, vectors = _train.isa_name(), []
+    for name in _train.isa_supported():
+        _train.isa_select(name)
+        settings = {**SMALL, "epochs": 1, "sg": 1, "workers": 2}
+        vectors.append(Word2Vec(TEXT[:60], **settings, deterministic=True).wv.vectors.copy())
+    _train.isa_select(before)
+    for other in vectors[1:]:
+        np.testing.assert_allclose(other, vectors[0], atol=5e-4)
+
+
 # ---- against a twin ----
 
 
