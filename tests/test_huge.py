@@ -6,7 +6,6 @@ What these need is stated at each; temporary files go where TMPDIR says.
 from __future__ import annotations
 
 import os
-import resource
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +17,8 @@ import pytest
 
 from fastw2v import KeyedVectors, Word2Vec
 from fastw2v.corpus import Corpus, build_vocabulary
+
+resource = pytest.importorskip("resource")
 
 pytestmark = pytest.mark.huge
 
