@@ -230,3 +230,48 @@ def test_a_compressed_file_that_shrinks_while_it_is_read_is_an_error(tmp_path: P
     path.write_bytes(gzip.compress(b"a b\n" * 10))
     with pytest.raises(OSError, match=r"log.gz' was changed while it was being read"):
         build_vocabulary(corpus)
+
+
+# ---- memory that is full ----
+
+STARVED = """
+import os, resource
+import numpy as np
+from fastw2v import Word2Vec, planted
+
+text = list(planted.sentences(500))
+model = Word2Vec(text, vector_size=16, workers=2, min_count=1, epochs=1)
+words = list(model.wv.index_to_key)
+more = [[f"x{i}" for i in range(first, first + 1000)] for first in range(0, 1_000_000, 1000)]
+queries = words * 20
+actions = {
+    "a large model": lambda: Word2Vec(text, vector_size=1 << 20, min_count=1, workers=2),
+    "large windows": lambda: Word2Vec(text, window=1 << 20, min_count=1, workers=2),
+    "much noise": lambda: Word2Vec(text, negative=1 << 20, min_count=1, workers=2),
+    "new words": lambda: model.build_vocab(more, update=True),
+    "many queries": lambda: model.wv.most_similar_batch(queries, topn=len(words)),
+}
+for name, action in actions.items():
+    before = model.wv.vectors.copy()
+    pages = int(open("/proc/self/statm").read().split()[0])
+    limit = pages * resource.getpagesize() + (60 << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+    try:
+        action()
+        print(name, "was possible")
+    except MemoryError:
+        pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert np.array_equal(before, model.wv.vectors), name
+    assert model.wv.index_to_key == words, name
+model.train(text, epochs=1)
+assert len(model.wv.most_similar(0, topn=3)) == 3
+print("done")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_memory_that_runs_out_is_an_error_and_the_model_is_unharmed(run_python: RunPython) -> None:
+    done = run_python(STARVED)
+    assert done.stdout == "done\n", done.stdout + done.stderr
