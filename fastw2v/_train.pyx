@@ -184,18 +184,21 @@ def tree_build(counts):
     cdef const int64_t[::1] c = np.ascontiguousarray(counts, dtype=np.int64)
     cdef w2v_tree tree
     check(w2v_tree_build(&c[0], c.shape[0], &tree))
-    offsets = np.empty(c.shape[0] + 1, dtype=np.int64)
-    cdef int64_t[::1] offsets_view = offsets
-    memcpy(&offsets_view[0], tree.offsets, offsets.nbytes)
-    nodes = np.empty(offsets[-1], dtype=np.int32)
-    codes = np.empty(offsets[-1], dtype=np.uint8)
-    cdef int32_t[::1] nodes_view = nodes
-    cdef uint8_t[::1] codes_view = codes
-    if offsets[-1]:
-        memcpy(&nodes_view[0], tree.nodes, nodes.nbytes)
-        memcpy(&codes_view[0], tree.codes, codes.nbytes)
-    w2v_tree_free(&tree)
-    return offsets, nodes, codes
+    cdef int64_t[::1] offsets
+    cdef int32_t[::1] nodes
+    cdef uint8_t[::1] codes
+    cdef int64_t n_entries = tree.offsets[c.shape[0]]
+    try:
+        offsets = np.empty(c.shape[0] + 1, dtype=np.int64)
+        nodes = np.empty(n_entries, dtype=np.int32)
+        codes = np.empty(n_entries, dtype=np.uint8)
+        memcpy(&offsets[0], tree.offsets, offsets.nbytes)
+        if n_entries:
+            memcpy(&nodes[0], tree.nodes, nodes.nbytes)
+            memcpy(&codes[0], tree.codes, codes.nbytes)
+    finally:
+        w2v_tree_free(&tree)
+    return offsets.base, nodes.base, codes.base
 
 
 # ---- training ----
