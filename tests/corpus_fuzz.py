@@ -141,7 +141,9 @@ def figures(twin: TwinResult) -> tuple[int, int, int]:
 
 def main() -> None:
     """Read the command line, and report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--inputs", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", help="for files; a file system in memory is fastest")

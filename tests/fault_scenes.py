@@ -37,12 +37,15 @@ class Scene:
         The run; returns what tells its result from others.
     state : callable
         What must be the same after a failure as before.
+    state_is_result : bool
+        Whether it may also be what `act` returns when all goes well: the failure came after the last step.
     """
 
     name: str
     prepare: Callable[[Path], Any]
     act: Callable[[Any], Any]
     state: Callable[[Any], Any] = lambda world: None
+    state_is_result: bool = False
 
 
 def sentences(n_lines: int = 60) -> list[list[str]]:
@@ -115,7 +118,7 @@ def train_scene(sg: int, loss: str, optimizer: str, **settings: Any) -> Scene:
         if LOSSES[loss].negative:
             settings["negative"] = 32
     name = " ".join(str(value) for value in ("train", "sg" if sg else "cbow", loss, optimizer))
-    return Scene(name, lambda folder: untrained(**settings), act, digest_of)
+    return Scene(name, lambda folder: untrained(**settings), act, digest_of, state_is_result=True)
 
 
 def racing_scene() -> Scene:
@@ -201,9 +204,7 @@ def counts_scene(max_memory: int | None) -> Scene:
 def query_scene() -> Scene:
     def prepare(folder: Path) -> Any:
         questions = folder / "questions.txt"
-        questions.write_text(
-            ": some\n" + "".join(f"w{n} w{n + 1} w{n + 2} w{n + 3}\n" for n in range(100))
-        )
+        questions.write_text(": some\n" + "".join(f"w{n} w{n + 1} w{n + 2} w{n + 3}\n" for n in range(100)))
         return vectors(), questions
 
     def act(world: Any) -> Any:
@@ -303,7 +304,11 @@ def model_file_scene() -> Scene:
         """The old file, or the new one if it was loading that failed."""
         model, path = world
         old = path.read_bytes() == b"an old file"
-        return digest_of(model), old or digest_of(Word2Vec.load(path)) == digest_of(model), len(contents(path.parent))
+        return (
+            digest_of(model),
+            old or digest_of(Word2Vec.load(path)) == digest_of(model),
+            len(contents(path.parent)),
+        )
 
     return Scene("save and load a model", prepare, act, state)
 

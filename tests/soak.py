@@ -77,7 +77,9 @@ def soak(n_models: int, report: bool = False) -> tuple[int, int]:
 
 def main() -> None:
     """Read the command line, and report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--models", type=int, default=1000)
     early, late = soak(parser.parse_args().models, report=True)
     print(f"{early / 2**20:.1f} MiB, then {late / 2**20:.1f} MiB: {100 * (late / early - 1):+.1f} %")
