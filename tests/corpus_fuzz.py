@@ -25,9 +25,9 @@ from pathlib import Path
 
 from text_twin import TwinResult, count_and_encode, ids_of, lines_of
 
-from fastw2v.errors import EmptyVocabularyError
 from fastw2v.corpus import Corpus, ReadOptions, encode_known
 from fastw2v.corpus import count_and_encode as read
+from fastw2v.errors import EmptyVocabularyError
 from fastw2v.vocabulary import VocabularyRules
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -39,8 +39,8 @@ SPACES = (b" ", b"\n", b"\t", b"\r\n", b"\v", b"\f", b"\r", b"\n\n\n", b" " * 70
 PIECES = (
     b"a", b"b", b"seven77", b"eight888", b"nine99999", b"sixteen16sixteen", b"seventeen17sevent",
     "é".encode(), "汉字".encode(), "\u00a0".encode(), "\u2028".encode(), "🙂".encode(),
-    b"\xef\xbb\xbf", b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\x01", b"\x1f", b"\x7f", b"\x85", b"\xa0",
-    b"\xff\xfe", b"</s>",
+    b"\xef\xbb\xbf", b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\x01", b"\x1f", b"\x7f", b"\x85",
+    b"\xa0", b"\xff\xfe", b"</s>",
 )  # fmt: skip
 
 
@@ -105,8 +105,9 @@ class Fuzzer:
             assert damaged or not count_and_encode(texts, min_count).words
             self.outcomes["no words"] += 1
             return
-        except ValueError as error:
-            assert damaged or any(b"\0" in text for text in texts), error
+        except ValueError:
+            if not damaged and not any(b"\0" in text for text in texts):
+                raise
             self.outcomes["refused"] += 1
             return
         if damaged:  # and yet readable: what it holds nobody knows

@@ -1,4 +1,6 @@
-"""Everything that has threads, on small things: for ThreadSanitizer (.ci/tsan), and to see that it works with several."""
+"""Everything that has threads, on small things: for ThreadSanitizer (.ci/tsan).
+
+And to see that several work at all."""
 
 from __future__ import annotations
 
