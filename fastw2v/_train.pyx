@@ -54,7 +54,9 @@ cdef extern from "w2v.h" nogil:
     ctypedef struct w2v_progress:
         int64_t tokens_done, n_predictions, next_shard, pause_tokens
         double loss
-        int32_t pause, stop
+    w2v_progress w2v_progress_seen(w2v_progress *progress)
+    void w2v_progress_pause(w2v_progress *progress)
+    void w2v_progress_stop(w2v_progress *progress)
     int W2V_ROW_ALIGN
     int64_t w2v_state_stride(w2v_optimizer optimizer, int64_t stride)
     int w2v_isa_select(const char *name)
@@ -220,26 +222,26 @@ cdef class Progress:
     @property
     def next_shard(self):
         """The first shard that has not been begun; at least `shard_count` when the epoch is over."""
-        return self.c.next_shard
+        return w2v_progress_seen(&self.c).next_shard
 
     @property
     def tokens_done(self):
         """Tokens of the epoch that are finished."""
-        return self.c.tokens_done
+        return w2v_progress_seen(&self.c).tokens_done
 
     @property
     def n_predictions(self):
         """Predictions that `loss` sums over."""
-        return self.c.n_predictions
+        return w2v_progress_seen(&self.c).n_predictions
 
     @property
     def loss(self):
         """Sum of the losses (natural logarithm)."""
-        return self.c.loss
+        return w2v_progress_seen(&self.c).loss
 
     def pause(self):
         """Ask the epoch to pause as soon as the shards that were begun are finished: `train_epoch` then returns."""
-        self.c.pause = 1
+        w2v_progress_pause(&self.c)
 
     def pause_at(self, int64_t tokens):
         """Pause by itself as soon as so many tokens of the epoch are done; 0: do not."""
@@ -247,7 +249,7 @@ cdef class Progress:
 
     def stop(self):
         """Ask the epoch to end; it does within milliseconds, and cannot be gone on with."""
-        self.c.stop = 1
+        w2v_progress_stop(&self.c)
 
 
 cdef w2v_real *rows_pointer(matrix, str name) except NULL:
