@@ -6,6 +6,7 @@ What needs code is here: which C files make up which extension, instruction-set 
     FASTW2V_OPENMP=0                    build without OpenMP: one training thread, same results as workers=1
     FASTW2V_SANITIZE=address,undefined  build with these sanitizers (GCC, clang)
     FASTW2V_DEBUG=1                     no optimisation, debugging symbols, W2V_DEBUG defined
+    FASTW2V_COVERAGE=1                  count how often each line is run (GCC; .ci/coverage reports)
 
 It never tunes for the machine it runs on (-march=native): the wheel must run elsewhere. A feature is found by
 compiling and linking a test program, never by looking at the platform's name, so cross-compiling works too.
@@ -152,6 +153,7 @@ class BuildExt(build_ext):
             compiler_directives={"language_level": 3},
             force=bool(self.force),
             quiet=True,
+            emit_linenums=bool(switch("FASTW2V_COVERAGE")),  # lines of the .pyx, not of what became of it
         )
         compiler = [str(part) for part in getattr(self.compiler, "compiler_so", [])]
         openmp = openmp_compile + openmp_link
@@ -192,6 +194,9 @@ class BuildExt(build_ext):
             return (common + ["/Od", "/Zi", "/DW2V_DEBUG=1"], ["/DEBUG"]) if debug else (common + ["/O2"], [])
         common = ["-std=c11", "-D_GNU_SOURCE=1", "-fvisibility=hidden", "-Wall"]
         common += ["-fno-math-errno", "-ffp-contract=off"]  # the same bytes from every compiler
+        if switch("FASTW2V_COVERAGE"):
+            counting = ["-O1", "-g", "--coverage", "-fprofile-update=atomic"]
+            return common + counting, ["--coverage"]
         if debug:
             common += ["-O0", "-g3", "-DW2V_DEBUG=1"]
         elif sanitizers:

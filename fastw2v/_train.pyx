@@ -54,7 +54,9 @@ cdef extern from "w2v.h" nogil:
     ctypedef struct w2v_progress:
         int64_t tokens_done, n_predictions, next_shard, pause_tokens
         double loss
-        int32_t pause, stop
+    w2v_progress w2v_progress_seen(w2v_progress *progress)
+    void w2v_progress_pause(w2v_progress *progress)
+    void w2v_progress_stop(w2v_progress *progress)
     int W2V_ROW_ALIGN
     int64_t w2v_state_stride(w2v_optimizer optimizer, int64_t stride)
     int w2v_isa_select(const char *name)
@@ -184,18 +186,21 @@ def tree_build(counts):
     cdef const int64_t[::1] c = np.ascontiguousarray(counts, dtype=np.int64)
     cdef w2v_tree tree
     check(w2v_tree_build(&c[0], c.shape[0], &tree))
-    offsets = np.empty(c.shape[0] + 1, dtype=np.int64)
-    cdef int64_t[::1] offsets_view = offsets
-    memcpy(&offsets_view[0], tree.offsets, offsets.nbytes)
-    nodes = np.empty(offsets[-1], dtype=np.int32)
-    codes = np.empty(offsets[-1], dtype=np.uint8)
-    cdef int32_t[::1] nodes_view = nodes
-    cdef uint8_t[::1] codes_view = codes
-    if offsets[-1]:
-        memcpy(&nodes_view[0], tree.nodes, nodes.nbytes)
-        memcpy(&codes_view[0], tree.codes, codes.nbytes)
-    w2v_tree_free(&tree)
-    return offsets, nodes, codes
+    cdef int64_t[::1] offsets
+    cdef int32_t[::1] nodes
+    cdef uint8_t[::1] codes
+    cdef int64_t n_entries = tree.offsets[c.shape[0]]
+    try:
+        offsets = np.empty(c.shape[0] + 1, dtype=np.int64)
+        nodes = np.empty(n_entries, dtype=np.int32)
+        codes = np.empty(n_entries, dtype=np.uint8)
+        memcpy(&offsets[0], tree.offsets, offsets.nbytes)
+        if n_entries:
+            memcpy(&nodes[0], tree.nodes, nodes.nbytes)
+            memcpy(&codes[0], tree.codes, codes.nbytes)
+    finally:
+        w2v_tree_free(&tree)
+    return offsets.base, nodes.base, codes.base
 
 
 # ---- training ----
@@ -217,26 +222,26 @@ cdef class Progress:
     @property
     def next_shard(self):
         """The first shard that has not been begun; at least `shard_count` when the epoch is over."""
-        return self.c.next_shard
+        return w2v_progress_seen(&self.c).next_shard
 
     @property
     def tokens_done(self):
         """Tokens of the epoch that are finished."""
-        return self.c.tokens_done
+        return w2v_progress_seen(&self.c).tokens_done
 
     @property
     def n_predictions(self):
         """Predictions that `loss` sums over."""
-        return self.c.n_predictions
+        return w2v_progress_seen(&self.c).n_predictions
 
     @property
     def loss(self):
         """Sum of the losses (natural logarithm)."""
-        return self.c.loss
+        return w2v_progress_seen(&self.c).loss
 
     def pause(self):
         """Ask the epoch to pause as soon as the shards that were begun are finished: `train_epoch` then returns."""
-        self.c.pause = 1
+        w2v_progress_pause(&self.c)
 
     def pause_at(self, int64_t tokens):
         """Pause by itself as soon as so many tokens of the epoch are done; 0: do not."""
@@ -244,7 +249,7 @@ cdef class Progress:
 
     def stop(self):
         """Ask the epoch to end; it does within milliseconds, and cannot be gone on with."""
-        self.c.stop = 1
+        w2v_progress_stop(&self.c)
 
 
 cdef w2v_real *rows_pointer(matrix, str name) except NULL:

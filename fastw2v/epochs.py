@@ -27,7 +27,7 @@ POLL_SECONDS = 0.1
 LOSS_LIMIT = 200.0
 
 EPOCH_BEGIN, EPOCH_PAUSE, EPOCH_END = "epoch_begin", "epoch_pause", "epoch_end"
-EPOCH_INTERRUPT = "epoch_interrupt"
+EPOCH_INTERRUPT, EPOCH_UNBEGUN = "epoch_interrupt", "epoch_unbegun"
 
 
 @dataclass
@@ -60,7 +60,8 @@ class Watch:
     """Those who want to have a say while epochs run; everything here is optional."""
 
     at_pause: Callable[[str], None] = lambda point: None
-    """Called with one of EPOCH_BEGIN, EPOCH_PAUSE, EPOCH_END, or EPOCH_INTERRUPT, while nothing of C runs."""
+    """Called with one of EPOCH_BEGIN, EPOCH_PAUSE, EPOCH_END, or EPOCH_INTERRUPT, while nothing of C runs; or with
+    EPOCH_UNBEGUN, when there was no memory for an epoch of which nothing has been learnt yet."""
     alarms: Sequence[Alarm] = ()
     """When to pause within an epoch. Whoever is called at the pause starts them again."""
     is_stopping: Callable[[], bool] = lambda: False
@@ -173,6 +174,10 @@ class EpochRun:
                 self._pause_or_stop(future, counters)
         except _train.Diverged:
             raise _diverged(epoch, "no longer finite", start) from None
+        except MemoryError:
+            if counters.tokens_done == 0:
+                self._watch.at_pause(EPOCH_UNBEGUN)
+            raise
         loss = counters.loss / max(1, counters.n_predictions)
         if loss > LOSS_LIMIT * max(1, self._settings.negative):
             raise _diverged(epoch, f"{loss:.3g} per prediction", start)

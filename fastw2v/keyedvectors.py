@@ -202,6 +202,7 @@ class KeyedVectors(QueryMixin, SimilarityMixin, EvaluationMixin, VectorFiles, Ed
     def fill_norms(self, force: bool = False) -> None:
         """Compute `norms` unless they are there; with `force` anyway, as after a change of `vectors`."""
         if self.norms is None or force:
+            self.norms = None  # old ones must not stay when memory is short
             accumulator = np.result_type(self.vectors.dtype, np.float32)
             self.norms = np.sqrt(np.einsum("ij,ij->i", self.vectors, self.vectors, dtype=accumulator))
 

@@ -29,17 +29,20 @@ def metadata_path(path: PathLike) -> str:
 
 
 def write(path: PathLike, words: Sequence[str], vectors: np.ndarray, metadata: PathLike) -> None:
-    """Write both files; ValueError for a word that the projector would take for two."""
+    """Write both files; ValueError for a word that the projector would take for two.
+
+    Neither replaces an old one before both are written.
+    """
     for row, word in enumerate(words):
         if _LINE_BREAK.search(word):
             raise ValueError(
                 f"row {row}: the word {word!r} contains a tab or a line break, which ends it here"
             )
     lines = [encode_word(word, row) + b"\n" for row, word in enumerate(words)]
-    with open_target(metadata) as file:
-        file.write(b"".join(lines))
-    with open_target(path) as file:
-        write_text_rows(file, None, vectors, separator=b"\t")
+    with open_target(metadata) as word_file, open_target(path) as number_file:
+        word_file.write(b"".join(lines))
+        word_file.flush()
+        write_text_rows(number_file, None, vectors, separator=b"\t")
 
 
 def read(path: PathLike, metadata: PathLike) -> tuple[list[str], np.ndarray]:

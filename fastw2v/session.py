@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from fastw2v.callbacks import CallbackList
 from fastw2v.checkpoint import Checkpoint
 from fastw2v.corpus import EncodedCorpus
-from fastw2v.epochs import EPOCH_BEGIN, EPOCH_END, EPOCH_INTERRUPT, EpochRun, Watch
+from fastw2v.epochs import EPOCH_BEGIN, EPOCH_END, EPOCH_INTERRUPT, EPOCH_UNBEGUN, EpochRun, Watch
 from fastw2v.model_parts import Run
 from fastw2v.trainer import make_plan
 
@@ -103,6 +103,9 @@ class Session:
         if point == EPOCH_INTERRUPT:
             if self.checkpoint is not None:
                 self.checkpoint.save(model, self.run, self.corpus)
+            return
+        if point == EPOCH_UNBEGUN:
+            model.epochs_done = position.first_epoch + position.epochs_done
             return
         if len(self.callbacks):
             model.wv.fill_norms(force=True)

@@ -13,11 +13,25 @@ W2V_INLINE int64_t atomic_add(int64_t *p, int64_t n) { return _InterlockedExchan
 W2V_INLINE int64_t atomic_get(int64_t *p) { return _InterlockedOr64(p, 0); }
 W2V_INLINE int32_t flag_get(int32_t *p) { return _InterlockedOr((long *)p, 0); }
 W2V_INLINE void flag_set(int32_t *p, int32_t v) { _InterlockedExchange((long *)p, v); }
+W2V_INLINE double sum_get(double *p) {
+    const int64_t bits = _InterlockedOr64((int64_t *)p, 0);
+    return *(const double *)&bits;
+}
+W2V_INLINE void sum_set(double *p, double v) { _InterlockedExchange64((int64_t *)p, *(int64_t *)&v); }
 #else
 W2V_INLINE int64_t atomic_add(int64_t *p, int64_t n) { return __atomic_add_fetch(p, n, __ATOMIC_RELAXED); }
 W2V_INLINE int64_t atomic_get(int64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
 W2V_INLINE int32_t flag_get(int32_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
 W2V_INLINE void flag_set(int32_t *p, int32_t v) { __atomic_store_n(p, v, __ATOMIC_RELAXED); }
+W2V_INLINE double sum_get(double *p) {
+    double v;
+    __atomic_load(p, &v, __ATOMIC_RELAXED);
+    return v;
+}
+W2V_INLINE void sum_set(double *p, double v) { __atomic_store(p, &v, __ATOMIC_RELAXED); }
 #endif
+
+/* One thread at a time adds; others may look meanwhile. */
+W2V_INLINE void sum_add(double *p, double term) { sum_set(p, sum_get(p) + term); }
 
 #endif

@@ -148,8 +148,8 @@ static void choose_group(const hand *h, int64_t number) {
 static void judge(hand *h, int64_t number) {
     w2v_progress *progress = h->run->progress;
     if (!h->is_last) return;
-    progress->loss += h->loss;
-    progress->n_predictions += h->n_predictions;
+    sum_add(&progress->loss, h->loss);
+    atomic_add(&progress->n_predictions, h->n_predictions);
     h->loss = 0;
     h->n_predictions = 0;
     atomic_add(&progress->tokens_done, h->run->chooser.tokens_done - progress->tokens_done);

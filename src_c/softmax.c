@@ -297,8 +297,8 @@ static void combine_shares(softmax_run *run) {
         }
     }
     for (int32_t i = 0; i < batch->n_predictions; i++)
-        run->progress->loss += (double)run->log_sums[batch->input_of[i]] - (double)run->target_scores[i];
-    run->progress->n_predictions += batch->n_predictions;
+        sum_add(&run->progress->loss, (double)run->log_sums[batch->input_of[i]] - (double)run->target_scores[i]);
+    atomic_add(&run->progress->n_predictions, batch->n_predictions);
     if (!isfinite(run->progress->loss)) run->status = W2V_ERR_DIVERGED;
 }
 

@@ -73,8 +73,8 @@ static void report(epoch_run *run, worker *w) {
     omp_set_lock(&run->lock);
     w2v_optimizer_merge(&w->learner.optimizer, share);
     w2v_sampled_merge(&w->sampled, 1.0 / run->n_threads);
-    run->progress->loss += *loss;
-    run->progress->n_predictions += *n_predictions;
+    sum_add(&run->progress->loss, *loss);
+    atomic_add(&run->progress->n_predictions, *n_predictions);
     if (!isfinite(run->progress->loss)) flag_set(&run->status, W2V_ERR_DIVERGED);
     omp_unset_lock(&run->lock);
     *loss = 0;

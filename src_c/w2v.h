@@ -192,8 +192,8 @@ typedef struct {
 /* How many numbers an optimizer remembers of a row of `stride` numbers. */
 int64_t w2v_state_stride(w2v_optimizer optimizer, int64_t stride);
 
-/* How far an epoch is. Shared with the thread that watches; all fields are read and written atomically or under the
- * run's lock. The first four are all that going on with the epoch needs besides the plan's matrices. */
+/* How far an epoch is. Shared with the thread that watches, which uses the functions below: all fields are read and
+ * written atomically while an epoch runs, but for pause_tokens, which stays. The first four are all that going on with the epoch needs besides the plan's matrices. */
 typedef struct {
     int64_t tokens_done;   /* INOUT tokens of this epoch finished so far */
     int64_t n_predictions; /* INOUT what `loss` sums over */
@@ -203,6 +203,10 @@ typedef struct {
     int32_t pause;         /* set it to 1 and no further shard is begun: the epoch can be gone on with */
     int32_t stop;          /* set it to 1 and the epoch ends within milliseconds, for good */
 } w2v_progress;
+
+w2v_progress w2v_progress_seen(w2v_progress *progress); /* the first four, each as it is at some moment */
+void w2v_progress_pause(w2v_progress *progress);
+void w2v_progress_stop(w2v_progress *progress);
 
 /* Train one epoch over ids [n_ids], or the rest of one, up to its end or a pause. After W2V_ERR_STOPPED or
  * W2V_ERR_DIVERGED the matrices hold what was learnt. */

@@ -1,0 +1,83 @@
+"""Everything that has threads, on small things: for ThreadSanitizer (.ci/tsan).
+
+And to see that several work at all."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fault_scenes import LINES, vectors, write_corpus
+
+from fastw2v import PPMI, SVD, Cooccurrence, Word2Vec
+from fastw2v.losses import LOSSES
+from fastw2v.optimizers import OPTIMIZERS
+
+SETTINGS = {"vector_size": 16, "min_count": 1, "workers": 3, "epochs": 1, "progress": False}
+LONG = LINES * 20  # several shards
+
+
+def trained(**settings: object) -> Word2Vec:
+    return Word2Vec(LONG, **{**SETTINGS, **settings})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("sg", [0, 1])
+def test_threads_train_each_loss(loss: str, sg: int) -> None:
+    batch = {"batch_size": 64, "negative": 32} if LOSSES[loss].has_bias and LOSSES[loss].negative else {}
+    for optimizer in OPTIMIZERS:
+        model = trained(loss=loss, sg=sg, optimizer=optimizer, **batch)
+        assert np.isfinite(model.wv.vectors).all()
+
+
+def test_threads_count_words_and_give_the_numbers_of_one(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path)
+    models = [Word2Vec(**{**SETTINGS, "workers": workers}) for workers in (1, 4)]  # type: ignore[arg-type]
+    for model in models:
+        model.build_vocab(corpus_file=corpus)
+    assert models[0].wv.index_to_key == models[1].wv.index_to_key
+
+
+def test_threads_count_pairs_and_decompose() -> None:
+    svds = []
+    for workers in (1, 3):
+        counts = Cooccurrence(LONG, min_count=1, workers=workers, progress=False)
+        svds.append(SVD(PPMI(counts, workers=workers), dim=8, workers=workers, progress=False))
+    np.testing.assert_allclose(svds[0].singular_values, svds[1].singular_values, rtol=1e-3)
+
+
+def test_threads_ask_one_set_of_vectors_and_each_query_has_threads() -> None:
+    wv = vectors()
+    expected = wv.most_similar_batch(wv.index_to_key, topn=3, threads=1)
+    answers: list[object] = []
+    asking = [
+        threading.Thread(
+            target=lambda: answers.append(wv.most_similar_batch(wv.index_to_key, topn=3, threads=3))
+        )
+        for _ in range(3)
+    ]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    assert answers == [expected] * 3
+
+
+def test_models_train_in_threads_of_one_process() -> None:
+    models: list[Word2Vec] = []
+    training = [threading.Thread(target=lambda: models.append(trained(workers=2))) for _ in range(3)]
+    for thread in training:
+        thread.start()
+    for thread in training:
+        thread.join()
+    assert len(models) == 3
+
+
+def test_vectors_are_written_and_read_by_threads(tmp_path: Path) -> None:
+    wv = vectors()
+    for binary in (False, True):
+        wv.save_word2vec_format(tmp_path / "vectors", binary=binary, threads=3)
+        again = type(wv).load_word2vec_format(tmp_path / "vectors", binary=binary, threads=3)
+        assert again.vectors.tobytes() == wv.vectors.tobytes()
