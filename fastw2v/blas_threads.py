@@ -51,6 +51,7 @@ def _begin_anew() -> None:
     _lock = threading.Lock()
     if _n_inside:
         _n_inside = 0
+        _disown()
         _limits.restore_original_limits()
 
 
