@@ -46,7 +46,7 @@ def test_a_line_of_fifty_million_tokens(tmp_path: Path) -> None:
 
 
 def test_ten_million_distinct_words(tmp_path: Path) -> None:
-    """0.2 GB of disk, 8 GB of memory."""
+    """0.2 GB of disk, several of memory."""
     n = 10_000_000
     with (tmp_path / "words.txt").open("wb") as file:
         for first in range(0, n, 100_000):
