@@ -17,7 +17,7 @@ w2v_status w2v_rows_init(w2v_rows *rows, w2v_real *shared, int64_t n_hot, int64_
         return W2V_ERR_MEMORY;
     }
     memcpy(rows->hot, shared, n_bytes);
-    memcpy(rows->base, shared, n_bytes);
+    memcpy(rows->base, rows->hot, n_bytes); /* not the shared rows again: another thread may have merged since */
     return W2V_OK;
 }
 

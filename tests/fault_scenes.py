@@ -117,7 +117,14 @@ def train_scene(sg: int, loss: str, optimizer: str, **settings: Any) -> Scene:
         settings["batch_size"] = 32
         if LOSSES[loss].negative:
             settings["negative"] = 32
-    name = " ".join(str(value) for value in ("train", "sg" if sg else "cbow", loss, optimizer))
+    words = (
+        "train",
+        "sg" if sg else "cbow",
+        loss,
+        optimizer,
+        "deterministic" * settings.get("deterministic", False),
+    )
+    name = " ".join(filter(None, words))
     return Scene(name, lambda folder: untrained(**settings), act, digest_of, state_is_result=True)
 
 
@@ -368,6 +375,8 @@ def scenes() -> Iterator[Scene]:
     yield counts_scene(None)
     yield counts_scene(LITTLE_MEMORY)
     yield racing_scene()
+    for loss in LOSSES:  # threads that wait for each other must not wait for one that has failed
+        yield train_scene(1, loss, "sgd", deterministic=True, workers=2, vector_size=64)
     for loss in LOSSES:
         for sg in (1, 0):
             for optimizer in OPTIMIZERS:

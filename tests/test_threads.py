@@ -16,7 +16,7 @@ from fastw2v.losses import LOSSES
 from fastw2v.optimizers import OPTIMIZERS
 
 SETTINGS = {"vector_size": 16, "min_count": 1, "workers": 3, "epochs": 1, "progress": False}
-LONG = LINES * 20  # several shards
+LONG = LINES * 4
 
 
 def trained(**settings: object) -> Word2Vec:
@@ -30,6 +30,13 @@ def test_threads_train_each_loss(loss: str, sg: int) -> None:
     for optimizer in OPTIMIZERS:
         model = trained(loss=loss, sg=sg, optimizer=optimizer, **batch)
         assert np.isfinite(model.wv.vectors).all()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_threads_in_step_give_the_vectors_of_one(loss: str) -> None:
+    settings = {"loss": loss, "deterministic": True, "vector_size": 96}
+    models = [trained(**settings, workers=workers) for workers in (1, 3)]
+    assert models[0].wv.vectors.tobytes() == models[1].wv.vectors.tobytes()
 
 
 def test_threads_count_words_and_give_the_numbers_of_one(tmp_path: Path) -> None:
