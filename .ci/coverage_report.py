@@ -29,8 +29,11 @@ def of_gcov(path: Path) -> dict[str, dict[int, bool]]:
             name = entry["file"]
             if name.endswith((".pyx", ".pxi")) or name.startswith("src_c/"):
                 known = lines[name]
+                n_lines = len(Path(name).read_text().splitlines())
                 for line in entry["lines"]:
                     number = line["line_number"]
+                    if number > n_lines:  # what Cython adds after the last line
+                        continue
                     known[number] = known.get(number, False) or line["count"] > 0
     return lines
 

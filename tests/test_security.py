@@ -65,6 +65,8 @@ def test_loaders_open_the_files_they_are_given_and_run_no_code(files, events) ->
         events.clear()
         loader_fuzz.load(name, path, other)
         opened = {os.fspath(arguments[0]) for event, arguments in events if event == "open"}
+        # /proc and /sys tell how many threads there may be (machine.py).
+        opened = {name for name in opened if not name.startswith(("/proc/", "/sys/"))}
         assert opened <= {str(path), str(other)}, name
         assert {event for event, _ in events} <= {"open"}, name
 
