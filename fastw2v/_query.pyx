@@ -10,7 +10,7 @@ from libc.stdint cimport int32_t, int64_t
 import numpy as np
 
 cdef extern from "w2v.h" nogil:
-    ctypedef void (*w2v_gemm)(char *, char *, int *, int *, int *, float *, float *, int *, float *, int *, float *,
+    ctypedef void (*w2v_sgemm)(char *, char *, int *, int *, int *, float *, float *, int *, float *, int *, float *,
                               float *, int *) noexcept nogil
     ctypedef struct w2v_searched:
         const float *vecs
@@ -36,24 +36,24 @@ cdef extern from "w2v.h" nogil:
     void w2v_cosines(const w2v_searched *rows, const float *queries, int64_t n_queries, float *cosines, int64_t room,
                      int32_t n_threads, int32_t backwards)
     float w2v_cosines_approximate(const w2v_searched *rows, const float *queries, int64_t n_queries, float *cosines,
-                                  int64_t room, int32_t n_threads, w2v_gemm gemm)
+                                  int64_t room, int32_t n_threads, w2v_sgemm gemm)
     void w2v_nearest_update(const w2v_searched *rows, const float *queries, const float *cosines, int64_t room,
                             float slack, const w2v_nearest *nearest, int32_t n_threads)
     void w2v_nearest_sort(const w2v_nearest *nearest)
     void w2v_analogies_update(const w2v_searched *rows, const float *words, const float *table, int64_t room, float slack,
                               const w2v_analogies *asked, int32_t n_threads)
 
-cdef w2v_gemm sgemm = NULL
+cdef w2v_sgemm sgemm = NULL
 cdef int32_t backwards = 0  # the direction of the last sweep of dot products; nothing but speed depends on it
 
 
-cdef w2v_gemm find_gemm() except NULL:
+cdef w2v_sgemm find_gemm() except NULL:
     """The BLAS that SciPy brings along; whoever calls it has limited it to one thread (blas_threads.py)."""
     global sgemm
     if sgemm == NULL:
         from scipy.linalg import cython_blas
         capsule = cython_blas.__pyx_capi__["sgemm"]
-        sgemm = <w2v_gemm> PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
+        sgemm = <w2v_sgemm> PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
     return sgemm
 
 
@@ -91,7 +91,7 @@ cdef class Rows:
 
         Without `exact` they are products of sgemm, which must have been limited to one thread.
         """
-        cdef w2v_gemm gemm = NULL if exact else find_gemm()
+        cdef w2v_sgemm gemm = NULL if exact else find_gemm()
         cdef float slack = 0
         global backwards
         if queries.shape[1] != self.c.dim or out.shape[0] < queries.shape[0] or out.shape[1] < self.c.n_rows or \

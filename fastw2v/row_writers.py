@@ -6,7 +6,8 @@ word2vec_format.py and projector_files.py know what stands around the rows and h
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -20,15 +21,27 @@ _SPAN = np.dtype([("begin", np.int64), ("end", np.int64)])
 def write_binary_rows(
     file: BinaryIO, words: Sequence[bytes], vectors: np.ndarray, order: np.ndarray | None = None
 ) -> None:
-    """Write rows as word2vec.c does; see `fastw2v.word2vec_format.write`."""
-    out = np.empty(0, np.uint8)
-    for encoded, rows in _blocks(words, vectors, order, _ROWS_BYTES):
-        letters, spans = _packed(encoded)
-        raw = rows.view(np.uint8).reshape(len(rows), -1)
-        n_bytes = len(letters) + raw.size + 2 * len(rows)
-        if n_bytes > len(out):  # new memory for each block would cost more than the copying
-            out = np.empty(2 * n_bytes, np.uint8)
-        file.write(out.data[: _formats.write_binary(letters, spans, raw, out)])
+    """Write rows as word2vec.c does; see `fastw2v.word2vec_format.write`.
+
+    While the system takes one block, the next one is made: two buffers take turns, since new memory for each block
+    would cost more than the copying.
+    """
+    buffers = [np.empty(0, np.uint8), np.empty(0, np.uint8)]
+    written: Future[Any] | None = None
+    with ThreadPoolExecutor(1) as executor:
+        for number, (encoded, rows) in enumerate(_blocks(words, vectors, order, _ROWS_BYTES)):
+            letters, spans = _packed(encoded)
+            raw = rows.view(np.uint8).reshape(len(rows), -1)
+            n_bytes = len(letters) + raw.size + 2 * len(rows)
+            if n_bytes > len(buffers[number % 2]):
+                buffers[number % 2] = np.empty(2 * n_bytes, np.uint8)
+            out = buffers[number % 2]
+            n_bytes = _formats.write_binary(letters, spans, raw, out)
+            if written is not None:
+                written.result()
+            written = executor.submit(file.write, out.data[:n_bytes])
+        if written is not None:
+            written.result()
 
 
 def write_text_rows(

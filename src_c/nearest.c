@@ -63,7 +63,7 @@ void w2v_cosines(const w2v_searched *rows, const float *queries, int64_t n_queri
 }
 
 float w2v_cosines_approximate(const w2v_searched *rows, const float *queries, int64_t n_queries, float *cosines,
-                              int64_t room, int32_t n_threads, w2v_gemm gemm) {
+                              int64_t room, int32_t n_threads, w2v_sgemm sgemm) {
     const int64_t tiles_down = (n_queries + QUERIES_PER_TILE - 1) / QUERIES_PER_TILE;
     const int64_t tiles_across = (rows->n_rows + ROWS_PER_TILE - 1) / ROWS_PER_TILE;
     W2V_OMP("omp parallel for schedule(dynamic) num_threads(n_threads)")
@@ -72,7 +72,7 @@ float w2v_cosines_approximate(const w2v_searched *rows, const float *queries, in
         const int64_t n = least(QUERIES_PER_TILE, n_queries - query), width = least(ROWS_PER_TILE, rows->n_rows - row);
         float *out = cosines + query * room + row, scales[ROWS_PER_TILE];
         for (int64_t j = 0; j < width; j++) scales[j] = over_norm(1, rows->norms[row + j]);
-        rows_product(gemm, (int32_t)n, (int32_t)width, rows->dim, queries + query * rows->dim, rows->dim,
+        rows_product(sgemm, (int32_t)n, (int32_t)width, rows->dim, queries + query * rows->dim, rows->dim,
                      rows->vecs + row * rows->stride, (int32_t)rows->stride, out, (int32_t)room);
         for (int64_t i = 0; i < n; i++)
             for (int64_t j = 0; j < width; j++) out[i * room + j] *= scales[j];

@@ -140,10 +140,6 @@ typedef enum {
     W2V_SOFTMAX
 } w2v_loss;
 
-/* ?gemm of a Fortran BLAS, in the library's precision (see blas.h); single where queries are answered. */
-typedef void (*w2v_gemm)(char *trans_a, char *trans_b, int *m, int *n, int *k, w2v_real *alpha, w2v_real *a, int *lda,
-                         w2v_real *b, int *ldb, w2v_real *beta, w2v_real *c, int *ldc);
-
 /* How a row is moved by the gradients of a step. The state of a row that a step does not touch stays as it is:
  * it neither coasts nor forgets. */
 typedef enum { W2V_SGD, W2V_MOMENTUM, W2V_ADAGRAD, W2V_ADAM } w2v_optimizer;
@@ -351,6 +347,10 @@ int64_t w2v_word_find(const w2v_packed_words *words, const int32_t *slots, int64
 
 /* ---- queries (nearest.c) ---- */
 
+/* sgemm of a Fortran BLAS (see blas.h). */
+typedef void (*w2v_sgemm)(char *trans_a, char *trans_b, int *m, int *n, int *k, float *alpha, float *a, int *lda,
+                          float *b, int *ldb, float *beta, float *c, int *ldc);
+
 /* A block of rows of a matrix, each with its Euclidean norm. */
 typedef struct {
     const float *vecs;  /* IN [n_rows, stride] */
@@ -369,7 +369,7 @@ void w2v_cosines(const w2v_searched *rows, const float *queries, int64_t n_queri
 /* The same by sgemm, faster where there are many queries; room < 2^31. Returns how far from those of w2v_cosines the
  * numbers may be: the `slack` of the functions below. */
 float w2v_cosines_approximate(const w2v_searched *rows, const float *queries, int64_t n_queries, float *cosines,
-                              int64_t room, int32_t n_threads, w2v_gemm gemm);
+                              int64_t room, int32_t n_threads, w2v_sgemm sgemm);
 
 /* The nearest rows found so far. */
 typedef struct {
