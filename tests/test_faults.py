@@ -49,7 +49,7 @@ def test_memory_stays_flat_over_many_models() -> None:
     code = "import soak; early, late = soak.soak(120); raise SystemExit(late > 1.05 * early)"
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")])),
     }
     done = subprocess.run([sys.executable, "-c", code], env=environment, check=False, timeout=300)
     assert done.returncode == 0

@@ -340,7 +340,8 @@ def test_an_index_finds_what_an_exact_search_finds_in_a_small_vocabulary(tmp_pat
     assert [word for word, _ in near] == [word for word, _ in exact]
     np.testing.assert_allclose([c for _, c in near], [c for _, c in exact], atol=1e-5)
     assert index.most_similar(wv["w3"], 1)[0][0] == "w3"
-    assert len(wv.most_similar("w3", topn=1000, indexer=index)) == 499
+    # The graph that is searched need not reach every vector.
+    assert 400 < len(wv.most_similar("w3", topn=1000, indexer=index)) <= 499
     path = tmp_path / "index"
     index.save(path)
     assert wv.most_similar("w3", topn=5, indexer=wv.load_index(path)) == near
