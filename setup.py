@@ -200,7 +200,7 @@ class BuildExt(build_ext):
         if debug:
             common += ["-O0", "-g3", "-DW2V_DEBUG=1"]
         elif sanitizers:
-            common += ["-O2", "-g"]
+            common += ["-O1", "-g1"]  # optimising what is instrumented takes minutes
         else:
             common += ["-O3", "-g0"]
         if not sanitizers:
