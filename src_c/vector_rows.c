@@ -24,13 +24,18 @@ int64_t w2v_binary_rows_read(const uint8_t *bytes, int64_t n_bytes, int64_t row_
     return row;
 }
 
+/* Returns where the word ends. Of empty words alone there are no letters, and no address. */
+static uint8_t *word_write(uint8_t *at, const uint8_t *letters, w2v_span word) {
+    const size_t n_bytes = (size_t)(word.end - word.begin);
+    if (n_bytes) memcpy(at, letters + word.begin, n_bytes);
+    return at + n_bytes;
+}
+
 int64_t w2v_binary_rows_write(const uint8_t *letters, const w2v_span *words, const uint8_t *rows, int64_t n_rows,
                               int64_t row_bytes, uint8_t *out) {
     uint8_t *at = out;
     for (int64_t row = 0; row < n_rows; row++) {
-        const size_t word_bytes = (size_t)(words[row].end - words[row].begin);
-        memcpy(at, letters + words[row].begin, word_bytes);
-        at += word_bytes;
+        at = word_write(at, letters, words[row]);
         *at++ = ' ';
         memcpy(at, rows + row * row_bytes, (size_t)row_bytes);
         at += row_bytes;
@@ -122,11 +127,7 @@ int64_t w2v_text_rows_write(const w2v_text_layout *layout, const uint8_t *letter
                             const float *rows, int64_t n_rows, uint8_t *out) {
     uint8_t *at = out;
     for (int64_t row = 0; row < n_rows; row++) {
-        if (layout->has_word) {
-            const size_t word_bytes = (size_t)(words[row].end - words[row].begin);
-            memcpy(at, letters + words[row].begin, word_bytes);
-            at += word_bytes;
-        }
+        if (layout->has_word) at = word_write(at, letters, words[row]);
         for (int64_t number = 0; number < layout->n_numbers; number++) {
             if (number > 0 || layout->has_word)
                 *at++ = layout->separator;
