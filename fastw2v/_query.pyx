@@ -40,7 +40,8 @@ cdef extern from "w2v.h" nogil:
     void w2v_nearest_update(const w2v_searched *rows, const float *queries, const float *cosines, int64_t room,
                             float slack, const w2v_nearest *nearest, int32_t n_threads)
     void w2v_nearest_sort(const w2v_nearest *nearest)
-    void w2v_analogies_update(const w2v_searched *rows, const float *words, const float *table, int64_t room, float slack,
+    void w2v_analogies_update(const w2v_searched *rows, const float *words, const float *table, int64_t room,
+                              float slack,
                               const w2v_analogies *asked, int32_t n_threads)
 
 cdef w2v_sgemm sgemm = NULL

@@ -40,8 +40,9 @@ typedef struct {
     w2v_real epsilon;          /* added to what is divided by */
 } w2v_move;
 
-/* c[i, j] = scale * sum_term a[i, term] b[term, j], added to c if `keep`. Rows of b and c begin on a vector's boundary, as
- * all rows do that are W2V_ROW_ALIGN numbers long, or a multiple; columns up to the end of the last vector are written. */
+/* c[i, j] = scale * sum_term a[i, term] b[term, j], added to c if `keep`. Rows of b and c begin on a vector's
+ * boundary, as all rows do that are W2V_ROW_ALIGN numbers long, or a multiple; columns up to the end of the last
+ * vector are written. */
 typedef struct {
     int64_t n_rows, n_columns, n_terms;
     w2v_real scale;
@@ -63,7 +64,8 @@ typedef struct {
     double (*logistic_tile)(const w2v_tile *tile, int64_t n, w2v_real lr);
     /* The same in two, for threads that share a tile by slices of its rows: what numbers from .. to - 1 of the rows add
      * to the B x T scores, in the kernels' own order; and, for these numbers, what comes after the scores. */
-    void (*tile_scores)(const w2v_tile *tile, int64_t from, int64_t to, w2v_real *scores /* OUT [B T + W2V_TILE_SLACK] */);
+    void (*tile_scores)(const w2v_tile *tile, int64_t from, int64_t to,
+                        w2v_real *scores /* OUT [B T + W2V_TILE_SLACK] */);
     double (*tile_steps)(const w2v_tile *tile, int64_t from, int64_t to, const w2v_parts *parts, w2v_real lr);
     /* sum[n] = scale * (rows[0] + ... + rows[n_rows-1]). */
     void (*rows_sum)(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum);
@@ -84,8 +86,8 @@ typedef struct {
 
     void (*product)(const w2v_product *product);
 
-    /* A matrix of scores [n_rows, n], rows `room` apart, of which each column has a number of its own in `most`, `sums` or
-     * `factors` [n]; n is rounded up to whole vectors. */
+    /* A matrix of scores [n_rows, n], rows `room` apart, of which each column has a number of its own in `most`, `sums`
+     * or `factors` [n]; n is rounded up to whole vectors. */
 
     /* most = the larger of itself and the column's largest score. */
     void (*columns_max)(const w2v_real *scores, int64_t n_rows, int64_t n, int64_t room, w2v_real *most);

@@ -201,7 +201,8 @@ static double tile_steps(const w2v_tile *tile, int64_t from, int64_t to, const w
     gather_weights(tile, t, nt, weights + (int64_t)B * t);
     for (int64_t k = 0; k < n_scores; k += V_WIDTH) {
         vec sum = v_loadu(parts->first + k);
-        for (int64_t part = 1; part < parts->n; part++) sum = v_add(sum, v_loadu(parts->first + part * parts->apart + k));
+        for (int64_t part = 1; part < parts->n; part++)
+            sum = v_add(sum, v_loadu(parts->first + part * parts->apart + k));
         v_storeu(scores + k, sum);
     }
     return learn_scores(tile, from, to, scores, weights, lr);
@@ -340,7 +341,8 @@ static void adam_row(w2v_real *row, w2v_real *state, const w2v_real *descent, in
 #define W2V_TEXT_(a) #a
 #define W2V_TEXT(a) W2V_TEXT_(a)
 
-const w2v_kernels W2V_JOIN(w2v_kernels_, V_ISA) = {W2V_TEXT(V_ISA), logistic_tile, tile_scores, tile_steps, rows_sum, rows_add, dot,
+const w2v_kernels W2V_JOIN(w2v_kernels_, V_ISA) = {W2V_TEXT(V_ISA), logistic_tile, tile_scores, tile_steps,
+                                                     rows_sum, rows_add, dot,
                                                      row_max, exp_row, scale_row, logistic_row, blackout_row,
                                                      product, columns_max, columns_exp, columns_scale,
                                                      momentum_row, adagrad_row, adam_row};

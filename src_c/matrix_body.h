@@ -87,7 +87,8 @@ static void product(const w2v_product *p) {
 
 static void columns_max(const w2v_real *scores, int64_t n_rows, int64_t n, int64_t room, w2v_real *most) {
     for (int64_t row = 0; row < n_rows; row++)
-        for (int64_t k = 0; k < n; k += V_WIDTH) v_store(most + k, v_max(v_load(most + k), v_load(scores + row * room + k)));
+        for (int64_t k = 0; k < n; k += V_WIDTH)
+            v_store(most + k, v_max(v_load(most + k), v_load(scores + row * room + k)));
 }
 
 static void columns_exp(w2v_real *scores, int64_t n_rows, int64_t n, int64_t room, const w2v_real *most,

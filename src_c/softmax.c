@@ -3,10 +3,10 @@
  * A thread scores its words, block by block, for all inputs of the batch, keeping for each input the largest score, the
  * sum of exponentials beneath it (online log-sum-exp; Milakov & Gimelshein, 2018) and, while a block's exponentials are
  * still in the cache, the sum of words that they weigh: what the words teach the input, but for a factor. When all have
- * done so the probabilities are known, and each thread moves its words; the factors go on the inputs, so that nobody has
- * to pass over the exponentials again. Inputs are columns here: a row of scores is that of a word, and what is said of
- * each input is said of whole vectors of them. Rows belong to one thread, so nothing races, and a run is repeated exactly by the
- * same number of threads. Exponentials are kept between the two passes where they take at most KEPT_BYTES a thread;
+ * done so the probabilities are known, and each thread moves its words; the factors go on the inputs, so that nobody
+ * has to pass over the exponentials again. Inputs are columns here: a row of scores is that of a word, and what is said of
+ * each input is said of whole vectors of them. Rows belong to one thread, so nothing races, and a run is repeated
+ * exactly by the same number of threads. Exponentials are kept between the two passes where they take at most KEPT_BYTES a thread;
  * beyond, scores are computed again, so that memory does not grow with words x inputs. */
 #include "softmax.h"
 
@@ -43,7 +43,7 @@ typedef struct {
     double *sum;                  /* [room] ... and the sum of exponentials relative to it */
     w2v_real *block_sum;          /* [room] that of one block */
     w2v_real *rescale;            /* [room] what sums that are relative to an older maximum must be multiplied by */
-    w2v_real *steps_by_number;    /* [stride, room] the sum of words by these exponentials, for each input a column ... */
+    w2v_real *steps_by_number;    /* [stride, room] the sum of words by these exponentials, a column an input ... */
     w2v_real *steps;              /* [capacity, stride] ... and turned about */
     w2v_real *factored;           /* [capacity, stride] the inputs, each times what makes them probabilities */
     double squared;               /* of the steps of this thread's words, where somebody wants to know */

@@ -189,7 +189,8 @@ typedef struct {
 int64_t w2v_state_stride(w2v_optimizer optimizer, int64_t stride);
 
 /* How far an epoch is. Shared with the thread that watches, which uses the functions below: all fields are read and
- * written atomically while an epoch runs, but for pause_tokens, which stays. The first four are all that going on with the epoch needs besides the plan's matrices. */
+ * written atomically while an epoch runs, but for pause_tokens, which stays. The first four are all that going on with
+ * the epoch needs besides the plan's matrices. */
 typedef struct {
     int64_t tokens_done;   /* INOUT tokens of this epoch finished so far */
     int64_t n_predictions; /* INOUT what `loss` sums over */
