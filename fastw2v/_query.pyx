@@ -88,7 +88,8 @@ cdef class Rows:
 
     def cosines(self, const float[:, ::1] queries not None, float[:, ::1] out not None, int32_t n_threads,
                 bint exact):
-        """out [n_queries, >= n] = cosines of unit vectors [n_queries, D] with all rows; returns how far they may be off.
+        """out [n_queries, >= n] = cosines of unit vectors [n_queries, D] with all rows; returns how far
+        they may be off.
 
         Without `exact` they are products of sgemm, which must have been limited to one thread.
         """

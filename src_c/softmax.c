@@ -4,10 +4,11 @@
  * sum of exponentials beneath it (online log-sum-exp; Milakov & Gimelshein, 2018) and, while a block's exponentials are
  * still in the cache, the sum of words that they weigh: what the words teach the input, but for a factor. When all have
  * done so the probabilities are known, and each thread moves its words; the factors go on the inputs, so that nobody
- * has to pass over the exponentials again. Inputs are columns here: a row of scores is that of a word, and what is said of
- * each input is said of whole vectors of them. Rows belong to one thread, so nothing races, and a run is repeated
- * exactly by the same number of threads. Exponentials are kept between the two passes where they take at most KEPT_BYTES a thread;
- * beyond, scores are computed again, so that memory does not grow with words x inputs. */
+ * has to pass over the exponentials again. Inputs are columns here: a row of scores is that of a word, and what is said
+ * of each input is said of whole vectors of them. Rows belong to one thread, so nothing races, and a run is repeated
+ * exactly by the same number of threads, or, where shares are fixed (deterministic), by any. Exponentials are kept
+ * between the two passes where they take at most KEPT_BYTES a thread; beyond, scores are computed again, so that memory
+ * does not grow with words x inputs. */
 #include "softmax.h"
 
 #include <math.h>

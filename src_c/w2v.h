@@ -339,7 +339,8 @@ typedef struct {
 
 /* A hash table of words that can be searched where it lies in a file. A word's place is the first free slot from its
  * hash (FNV-1a of 64 bits, the upper half xor-ed to the lower) modulo n_slots on, a power of two above n_words; a slot
- * holds a row, or -1. Returns 0 if the words collide beyond reason: then there is no such table. slots OUT [n_slots]. */
+ * holds a row, or -1. Returns 0 if the words collide beyond reason: then there is no such table.
+ * slots OUT [n_slots]. */
 int w2v_word_slots_fill(const w2v_packed_words *words, int32_t *slots, int64_t n_slots);
 /* The row of a word, or one of these. Any slots and ends are safe to search. */
 enum { W2V_WORD_UNKNOWN = -1, W2V_WORDS_DAMAGED = -2 };
@@ -376,8 +377,8 @@ float w2v_cosines_approximate(const w2v_searched *rows, const float *queries, in
 typedef struct {
     int64_t n_queries;
     int64_t n_wanted;               /* >= 1 */
-    const int64_t *excluded_starts; /* IN [n_queries + 1] where in `excluded` the rows that a query must not find stand */
-    const int64_t *excluded;        /* IN ids */
+    const int64_t *excluded_starts; /* IN [n_queries + 1] where the rows that a query must not find stand ... */
+    const int64_t *excluded;        /* IN ... in these ids */
     float *cosines;                 /* INOUT [n_queries, n_wanted] */
     int64_t *ids;                   /* INOUT the same */
     int64_t *n_found;               /* INOUT [n_queries], at first 0 */
