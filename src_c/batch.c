@@ -90,6 +90,14 @@ static void find_weights(w2v_batch *batch) {
     for (int32_t i = 0; i < batch->n_predictions; i++) batch->n_alike[batch->targets[i]] = 0;
 }
 
+/* The last word of an input is the one that those before it did not have. */
+static void fetch_last_context(const w2v_batch *batch, int32_t input) {
+    const w2v_plan *plan = batch->plan;
+    if (input >= batch->n_inputs) return;
+    const int64_t id = batch->contexts[batch->starts[input + 1] - 1];
+    row_prefetch(plan->in_vecs + id * plan->stride, (size_t)plan->stride * sizeof(w2v_real));
+}
+
 void w2v_batch_gather(w2v_batch *batch) {
     const w2v_plan *plan = batch->plan;
     for (int32_t b = 0; b < batch->n_inputs; b++) {
@@ -97,6 +105,7 @@ void w2v_batch_gather(w2v_batch *batch) {
         const int32_t n = batch->starts[b + 1] - batch->starts[b];
         const int32_t *ids = batch->contexts + batch->starts[b];
         for (int32_t c = 0; c < n; c++) batch->rows[c] = plan->in_vecs + ids[c] * plan->stride;
+        fetch_last_context(batch, b + W2V_ROWS_AHEAD);
         w2v_real *input = batch->inputs + b * plan->stride;
         batch->kernels->rows_sum(batch->rows, n, plan->stride, scale_of(plan->hidden_scale, n), input);
         if (plan->has_bias) input[plan->dim] = 1;

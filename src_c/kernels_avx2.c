@@ -16,7 +16,13 @@ W2V_INLINE vec v_zero(void) { return _mm256_setzero_ps(); }
 W2V_INLINE vec v_set1(float a) { return _mm256_set1_ps(a); }
 W2V_INLINE vec v_load(const float *p) { return _mm256_load_ps(p); }
 W2V_INLINE vec v_loadu(const float *p) { return _mm256_loadu_ps(p); }
+#ifdef __GNUC__
+/* The intrinsic's store may be one to anything: pointers to rows would be loaded again after each. */
+typedef float floats __attribute__((vector_size(32)));
+W2V_INLINE void v_store(float *p, vec a) { *(floats *)p = (floats)a; }
+#else
 W2V_INLINE void v_store(float *p, vec a) { _mm256_store_ps(p, a); }
+#endif
 W2V_INLINE void v_storeu(float *p, vec a) { _mm256_storeu_ps(p, a); }
 W2V_INLINE vec v_add(vec a, vec b) { return _mm256_add_ps(a, b); }
 W2V_INLINE vec v_sub(vec a, vec b) { return _mm256_sub_ps(a, b); }

@@ -219,9 +219,11 @@ static void rows_sum(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real 
 
 static void rows_add(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, const w2v_real *step) {
     const vec scales = v_set1(scale);
-    for (int64_t i = 0; i < n_rows; i++)
+    for (int64_t i = 0; i < n_rows; i++) {
+        w2v_real *row = rows[i];
         for (int64_t d = 0; d < n; d += V_WIDTH)
-            v_store(rows[i] + d, v_fma(scales, v_load(step + d), v_load(rows[i] + d)));
+            v_store(row + d, v_fma(scales, v_load(step + d), v_load(row + d)));
+    }
 }
 
 static w2v_real dot(const w2v_real *a, const w2v_real *b, int64_t n) {

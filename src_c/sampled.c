@@ -20,6 +20,9 @@
 #include "matrix.h"
 #include "sampler.h"
 
+/* Inputs that are scored and learn together: their scores stay in the second-level cache. */
+enum { INPUTS_AT_ONCE = 96 };
+
 w2v_status w2v_sampled_init(w2v_sampled *sampled, const w2v_plan *plan) {
     memset(sampled, 0, sizeof *sampled);
     if (w2v_batch_init(&sampled->batch, plan) != W2V_OK) return W2V_ERR_MEMORY;
@@ -73,14 +76,22 @@ void w2v_sampled_merge(w2v_sampled *sampled, double share) {
 
 static w2v_real *out_row(const w2v_plan *plan, int32_t id) { return plan->out_vecs + id * plan->stride; }
 
+/* Ask for the row of an id that is W2V_ROWS_AHEAD places further on, if the ids go as far. */
+static void fetch_later_row(const w2v_plan *plan, const int32_t *ids, int32_t place, int32_t n) {
+    if (place + W2V_ROWS_AHEAD >= n) return;
+    row_prefetch(out_row(plan, ids[place + W2V_ROWS_AHEAD]), (size_t)plan->stride * sizeof(w2v_real));
+}
+
 static void draw_noise(w2v_sampled *sampled) {
     const w2v_batch *batch = &sampled->batch;
     const w2v_plan *plan = batch->plan;
-    for (int32_t k = 0; k < plan->n_noise; k++) {
-        w2v_real *copy = sampled->noise_rows + k * plan->stride;
+    const int32_t K = plan->n_noise;
+    for (int32_t k = 0; k < K; k++)
         sampled->noise[k] = alias_draw(plan->noise, (uint32_t)plan->n_words, &sampled->rng);
+    for (int32_t k = 0; k < K; k++) {
         w2v_real *row = out_row(plan, sampled->noise[k]);
-        batch->kernels->rows_sum(&row, 1, plan->stride, 1, copy);
+        fetch_later_row(plan, sampled->noise, k, K);
+        batch->kernels->rows_sum(&row, 1, plan->stride, 1, sampled->noise_rows + k * plan->stride);
     }
     transpose(sampled->noise_rows, plan->n_noise, plan->stride, plan->stride, sampled->noise_columns, sampled->room);
 }
@@ -153,40 +164,42 @@ static double find_gradients_of(w2v_sampled *sampled, int32_t prediction, w2v_re
     return loss;
 }
 
-/* Scores become gradients where they are if every input has one prediction, as in CBOW; an input of several has the
- * sum of theirs. Returns where the gradients are. */
-static w2v_real *find_gradients(w2v_sampled *sampled) {
+/* Is each input that of one prediction, its own number, as in CBOW? */
+static int is_paired(const w2v_batch *batch) { return batch->n_inputs == batch->n_predictions; }
+
+/* The gradients of some predictions by the scores of their inputs, of which number `first` has the first row of scores.
+ * Scores become gradients where they are if each is one prediction's; an input of several has the sum of theirs.
+ * Returns where the gradients are. */
+static w2v_real *find_gradients(w2v_sampled *sampled, int32_t first, int32_t end) {
     const w2v_batch *batch = &sampled->batch;
     const w2v_plan *plan = batch->plan;
     const w2v_kernels *kernels = batch->kernels;
-    const int32_t K = plan->n_noise, n = sampled->n_scores, room = sampled->room;
-    const int in_place = batch->n_inputs == batch->n_predictions;
-    double descent = 0;
+    const int32_t n = sampled->n_scores, room = sampled->room, in_place = is_paired(batch);
     if (!in_place) memset(sampled->grads, 0, (size_t)batch->n_inputs * (size_t)room * sizeof *sampled->grads);
-    for (int32_t i = 0; i < batch->n_predictions; i++) {
-        const int64_t at = (int64_t)batch->input_of[i] * room;
+    for (int32_t i = first; i < end; i++) {
+        const int64_t at = (int64_t)(batch->input_of[i] - first) * room;
         w2v_real *scores = sampled->scores + at, *grads = sampled->grads + at;
         w2v_real *row = in_place ? scores : sampled->row;
         if (!in_place) kernels->rows_sum(&scores, 1, n, 1, row);
+        fetch_later_row(plan, batch->targets, i, end);
         sampled->loss += find_gradients_of(sampled, i, row, &sampled->target_grads[i]);
         if (!in_place) kernels->rows_add(&grads, 1, n, 1, row);
-        if (plan->nce_log_z) descent += log_z_descent(row, K, sampled->target_grads[i]);
+        if (plan->nce_log_z) sampled->descent += log_z_descent(row, plan->n_noise, sampled->target_grads[i]);
     }
-    sampled->log_z += (double)batch->lr * descent / batch->n_predictions;
-    sampled->n_predictions += batch->n_predictions;
     return in_place ? sampled->scores : sampled->grads;
 }
 
-/* The three products of a batch: scores [B, K], what the inputs learn [B, D], what the noise words learn [K, D]. */
+/* The three products, for inputs from first to end - 1: scores [B, K], what the inputs learn [B, D], what the noise
+ * words learn [K, D]. */
 
-static void score(w2v_sampled *sampled) {
+static void score(w2v_sampled *sampled, int32_t first, int32_t end) {
     const w2v_plan *plan = sampled->batch.plan;
     const w2v_product product = {
-        .n_rows = sampled->batch.n_inputs,
+        .n_rows = end - first,
         .n_columns = plan->n_noise,
         .n_terms = row_numbers(plan),
         .scale = 1,
-        .a = sampled->batch.inputs,
+        .a = sampled->batch.inputs + first * plan->stride,
         .a_row = plan->stride,
         .a_term = 1,
         .b = sampled->noise_columns,
@@ -197,10 +210,10 @@ static void score(w2v_sampled *sampled) {
     sampled->batch.kernels->product(&product);
 }
 
-static void find_steps(w2v_sampled *sampled, const w2v_real *grads, w2v_real factor) {
+static void find_steps(w2v_sampled *sampled, const w2v_real *grads, int32_t first, int32_t end, w2v_real factor) {
     const w2v_plan *plan = sampled->batch.plan;
     w2v_product product = {
-        .n_rows = sampled->batch.n_inputs,
+        .n_rows = end - first,
         .n_columns = row_numbers(plan),
         .n_terms = plan->n_noise,
         .scale = factor,
@@ -209,17 +222,32 @@ static void find_steps(w2v_sampled *sampled, const w2v_real *grads, w2v_real fac
         .a_term = 1,
         .b = sampled->noise_rows,
         .b_term = plan->stride,
-        .c = sampled->batch.steps,
+        .c = sampled->batch.steps + first * plan->stride,
         .c_row = plan->stride,
     };
     sampled->batch.kernels->product(&product);
     product.n_rows = plan->n_noise;
-    product.n_terms = sampled->batch.n_inputs;
+    product.n_terms = end - first;
+    product.keep = first > 0;
     product.a_row = 1;
     product.a_term = sampled->room;
-    product.b = sampled->batch.inputs;
+    product.b = sampled->batch.inputs + first * plan->stride;
     product.c = sampled->noise_steps;
     sampled->batch.kernels->product(&product);
+}
+
+/* Find what the inputs and the noise words learn, some inputs at a time where their predictions are, too. */
+static void learn_by_parts(w2v_sampled *sampled, w2v_real factor) {
+    const w2v_batch *batch = &sampled->batch;
+    const int32_t n = batch->n_inputs, at_once = is_paired(batch) ? INPUTS_AT_ONCE : n;
+    sampled->descent = 0;
+    for (int32_t first = 0; first < n; first += at_once) {
+        const int32_t end = n - first < at_once ? n : first + at_once;
+        score(sampled, first, end);
+        find_steps(sampled, find_gradients(sampled, first, at_once == n ? batch->n_predictions : end), first, end, factor);
+    }
+    sampled->log_z += (double)batch->lr * sampled->descent / batch->n_predictions;
+    sampled->n_predictions += batch->n_predictions;
 }
 
 /* All gradients are those of the rows as they were when the batch began. */
@@ -233,8 +261,7 @@ void w2v_sampled_learn(w2v_sampled *sampled) {
 
     w2v_batch_gather(batch);
     draw_noise(sampled);
-    score(sampled);
-    find_steps(sampled, find_gradients(sampled), factor);
+    learn_by_parts(sampled, factor);
     for (int32_t i = 0; i < batch->n_predictions; i++) {
         w2v_real *step = batch->steps + batch->input_of[i] * stride;
         kernels->rows_add(&step, 1, stride, factor * sampled->target_grads[i], out_row(plan, batch->targets[i]));
