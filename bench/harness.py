@@ -45,6 +45,9 @@ OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".
 OURS = "fastw2v"
 RIVALS = tuple(sorted({*PROGRAMS} - {OURS}))
 
+N_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+ONE_AND_ALL = sorted({1, N_CORES})
+
 Result = dict[str, Any]
 
 
@@ -245,8 +248,7 @@ def machine() -> Result:
             line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line
         ]
         cpu = named[0] if named else cpu
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    found: Result = {"cpu": cpu, "cores": cores, "system": f"{platform.system()} {platform.release()}"}
+    found: Result = {"cpu": cpu, "cores": N_CORES, "system": f"{platform.system()} {platform.release()}"}
     found["python"] = platform.python_version()
     try:
         config = importlib.import_module("fastw2v").show_config()

@@ -8,12 +8,13 @@ in the cache and rare ones are not, as in a real corpus.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import zipf
+from harness import ONE_AND_ALL
 
 from fastw2v import KeyedVectors, Word2Vec, _train
 from fastw2v.corpus import Corpus, build_vocabulary
@@ -25,23 +26,13 @@ N_TOKENS = 1_000_000
 N_TILES = 1_000
 # Of one window of skip-gram with the default settings: about 6 contexts, the centre and 5 noise words.
 N_INPUTS, N_TARGETS = 6, 6
-THREADS = sorted(
-    {1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1}
-)
-
-
-def zipf_ids(n: int, seed: int = 1) -> np.ndarray:
-    """Return ids of words of which the one in rank r has a share proportional to 1 / (r + 3)."""
-    shares = 1 / (np.arange(N_WORDS) + 3)
-    return np.random.default_rng(seed).choice(N_WORDS, n, p=shares / shares.sum())
 
 
 @pytest.fixture(scope="session")
 def corpus_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a text file of N_TOKENS words in lines of 40."""
-    words = np.array([f"word{place:x}" for place in range(N_WORDS)])[zipf_ids(N_TOKENS)]
     path = tmp_path_factory.mktemp("bench") / "zipf.txt"
-    path.write_text("\n".join(" ".join(line) for line in words.reshape(-1, 40)) + "\n")
+    assert zipf.write_text(path, N_WORDS, N_TOKENS) == N_TOKENS
     return path
 
 
@@ -76,7 +67,7 @@ def test_logistic_tile_on_rows_in_the_cache(benchmark: Any, isa: str, dim: int) 
     report_rate(benchmark, "GFLOP/s", flop / 1e9)
 
 
-@pytest.mark.parametrize("threads", THREADS)
+@pytest.mark.parametrize("threads", ONE_AND_ALL)
 def test_counting_and_encoding(benchmark: Any, corpus_file: Path, threads: int) -> None:
     """Time one reading of the text file: vocabulary and ids."""
 
@@ -88,7 +79,7 @@ def test_counting_and_encoding(benchmark: Any, corpus_file: Path, threads: int) 
     report_rate(benchmark, "MB/s", corpus_file.stat().st_size / 1e6)
 
 
-@pytest.mark.parametrize("threads", THREADS)
+@pytest.mark.parametrize("threads", ONE_AND_ALL)
 @pytest.mark.parametrize("loss", ["ns", "hs"])
 @pytest.mark.parametrize("model", ["sg", "cbow"])
 def test_training_one_epoch(benchmark: Any, corpus_file: Path, model: str, loss: str, threads: int) -> None:
@@ -103,7 +94,7 @@ def test_training_one_epoch(benchmark: Any, corpus_file: Path, model: str, loss:
 
 def test_noise_draws(benchmark: Any) -> None:
     """Time a million draws from the alias table."""
-    table = _train.alias_build(1 / (np.arange(N_WORDS) + 3.0))
+    table = _train.alias_build(zipf.shares(N_WORDS))
     ids = benchmark(_train.alias_draw, table, 1_000_000)
     assert ids.max() < N_WORDS
     report_rate(benchmark, "M draws/s", 1.0)
@@ -111,7 +102,7 @@ def test_noise_draws(benchmark: Any) -> None:
 
 def test_huffman_tree(benchmark: Any) -> None:
     """Time the tree of N_WORDS words."""
-    counts = np.sort(np.bincount(zipf_ids(N_TOKENS), minlength=N_WORDS) + 1)[::-1]
+    counts = zipf.counts(N_WORDS, N_TOKENS)
     offsets = benchmark(_train.tree_build, counts)[0]
     assert len(offsets) == N_WORDS + 1
 
@@ -124,7 +115,7 @@ def test_most_similar(benchmark: Any, vectors: KeyedVectors) -> None:
 
 def test_analogies(benchmark: Any, vectors: KeyedVectors) -> None:
     """Time a thousand analogy questions over the whole vocabulary."""
-    questions = zipf_ids(3_000, seed=5).reshape(-1, 3)
+    questions = np.random.default_rng(5).integers(N_WORDS, size=(1_000, 3))
     answers = benchmark(answer_analogies, vectors.vectors, questions)
     assert (answers[:, None] != questions).all()
     report_rate(benchmark, "questions/s", len(questions))

@@ -47,6 +47,7 @@ cdef extern from "kernels.h" nogil:
                             const w2v_move *move) noexcept nogil
         void (*adam_row)(w2v_real *row, w2v_real *state, const w2v_real *descent, int64_t n,
                          const w2v_move *move) noexcept nogil
+        int64_t (*multiply_adds)(int64_t n_rounds, w2v_real factor, w2v_real *sum) noexcept nogil
     const w2v_kernels *w2v_kernels_find(const char *isa)
     int W2V_TILE_SLACK
     int64_t W2V_TILE_SCRATCH(int64_t n_inputs, int64_t n_targets)
@@ -222,3 +223,23 @@ def optimizer_row(str optimizer, row, state, descent, *, double lr, double scale
         kernels.adagrad_row(x, remembered, down, len(row), &move)
     else:
         kernels.adam_row(x, remembered, down, len(row), &move)
+
+
+def multiply_adds(int64_t n_rounds, *, double factor=0.5, isa=None):
+    """Multiply-adds that never leave the registers, s = factor * s + 1 in all lanes: (how many, a sum of some s)."""
+    cdef const w2v_kernels *kernels = kernels_of(isa)
+    cdef w2v_real total = 0
+    cdef int64_t n
+    with nogil:
+        n = kernels.multiply_adds(n_rounds, <w2v_real> factor, &total)
+    return n, total
+
+
+def scale_in_place(matrix, double factor, *, isa=None, int64_t repeat=1):
+    """Multiply all numbers of a matrix `repeat` times: each time it is read and written once, front to back."""
+    cdef const w2v_kernels *kernels = kernels_of(isa)
+    cdef w2v_real *data = rows_pointer(matrix, "matrix")
+    cdef int64_t n = matrix.size
+    with nogil:
+        for _ in range(repeat):
+            kernels.scale_row(data, n, <w2v_real> factor)

@@ -102,6 +102,10 @@ typedef struct {
     void (*momentum_row)(w2v_real *row, w2v_real *state, const w2v_real *descent, int64_t n, const w2v_move *move);
     void (*adagrad_row)(w2v_real *row, w2v_real *state, const w2v_real *descent, int64_t n, const w2v_move *move);
     void (*adam_row)(w2v_real *row, w2v_real *state, const w2v_real *descent, int64_t n, const w2v_move *move);
+
+    /* For benchmarks: multiply-adds that never leave the registers; returns how many. With 0 < factor < 1 the sum,
+     * which is there so that the work is not left out, stays finite. */
+    int64_t (*multiply_adds)(int64_t n_rounds, w2v_real factor, w2v_real *sum /* OUT */);
 } w2v_kernels;
 
 extern const w2v_kernels w2v_kernels_scalar, w2v_kernels_avx2, w2v_kernels_avx512, w2v_kernels_neon;

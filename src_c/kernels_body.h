@@ -338,6 +338,8 @@ static void adam_row(w2v_real *row, w2v_real *state, const w2v_real *descent, in
     }
 }
 
+#include "limits_body.h"
+
 #define W2V_JOIN_(a, b) a##b
 #define W2V_JOIN(a, b) W2V_JOIN_(a, b)
 #define W2V_TEXT_(a) #a
@@ -347,4 +349,5 @@ const w2v_kernels W2V_JOIN(w2v_kernels_, V_ISA) = {W2V_TEXT(V_ISA), logistic_til
                                                      rows_sum, rows_add, dot,
                                                      row_max, exp_row, scale_row, logistic_row, blackout_row,
                                                      product, columns_max, columns_exp, columns_scale,
-                                                     momentum_row, adagrad_row, adam_row};
+                                                     momentum_row, adagrad_row, adam_row,
+                                                     multiply_adds};
