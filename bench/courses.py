@@ -26,6 +26,9 @@ def settings_of(model: str, loss: str, size: int, threads: int, **more: Any) -> 
     ).settings
 
 
+WARM_UP = 0.05  # seconds in which memory is handed out
+
+
 @dataclass(frozen=True)
 class Pace:
     """What was done in some seconds: tokens that were read, predictions that were learnt."""
@@ -65,6 +68,7 @@ class Course:
         self.matrices = matrices or trainer.start_matrices(counts, settings)
         self.plan = trainer.make_plan(settings, counts, *self.matrices, int(counts.sum()))
         self._epochs = itertools.count()
+        self.run(WARM_UP)
 
     def run(self, seconds: float, start: float = 0.0) -> Pace:
         """Train for `seconds`, from a place on that is `start` (0 to 1) of the ids away from their beginning."""

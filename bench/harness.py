@@ -139,7 +139,7 @@ def run_job(job: Job, timeout: float | None = None) -> Result:
                 status = child.wait(timeout)
                 wall = time.perf_counter() - start
             except subprocess.TimeoutExpired:
-                return {"error": f"ended after {timeout:g} s, the limit of a run"}
+                return {"error": f"ended after {timeout:g} s, the limit of a run", "timed_out": True}
             finally:
                 if child.poll() is None:
                     child.kill()
@@ -218,11 +218,11 @@ class Scorer:
         return {key: round(value, 2) if isinstance(value, float) else value for key, value in scores.items()}
 
 
-def run_and_score(job: Job, scorer: Scorer | None) -> Result:
+def run_and_score(job: Job, scorer: Scorer | None, timeout: float | None = None) -> Result:
     """Do one run, score its vectors, and return both as one flat record."""
     before = load_average()
     asked = {key: value for key, value in asdict(job).items() if key != "output"}
-    result = {**asked, "load_before": before, **run_job(job)}
+    result = {**asked, "load_before": before, **run_job(job, timeout)}
     if scorer is not None and "error" not in result:
         result["quality"] = scorer(Path(job.output))
     return result
