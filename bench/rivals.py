@@ -82,10 +82,10 @@ def train_gensim(job: Job, stopwatch: Stopwatch) -> Trained:
 def train_fastw2v(job: Job, stopwatch: Stopwatch) -> Trained:
     """Train fastw2v, through the same calls as gensim."""
     import fastw2v
-    from fastw2v import word2vec
+    from fastw2v import vocabulary_building
 
-    read = stopwatch.timed("scan", vars(word2vec)["build_vocabulary"])
-    setattr(word2vec, "build_vocabulary", read)  # noqa: B010 - the name is imported there, not defined
+    read = stopwatch.timed("scan", vars(vocabulary_building)["build_vocabulary"])
+    setattr(vocabulary_building, "build_vocabulary", read)  # noqa: B010 - it is imported there, not defined
     model = fastw2v.Word2Vec(**_arguments(job), **job.extra)
     trained = _build_train_save(model, job, stopwatch, fastw2v.__version__)
     return replace(trained, notes={"history": model.history})
