@@ -93,9 +93,13 @@ class Version:
             text=True,
             env={**os.environ, "PYTHONPATH": str(tree)},
         )
-        package = Path(self._answer())
-        if not package.is_relative_to(tree.resolve()):
-            raise BenchError(f"{tree.name} was to be timed, but {package} was imported")
+        try:
+            package = Path(self._answer())
+            if not package.is_relative_to(tree.resolve()):
+                raise BenchError(f"{tree.name} was to be timed, but {package} was imported")
+        except BenchError:
+            self.close()
+            raise
 
     def _answer(self) -> str:
         assert self._child.stdout is not None
@@ -108,8 +112,7 @@ class Version:
         """Seconds of a part, done once."""
         assert self._child.stdin is not None
         time.sleep(PAUSE)
-        self._child.stdin.write(part + "\n")
-        self._child.stdin.flush()
+        print(part, file=self._child.stdin, flush=True)
         return float(self._answer())
 
     def close(self) -> None:

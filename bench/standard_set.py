@@ -3,9 +3,8 @@
     python standard_set.py TEXT THREADS        (started by regress.py, with the version's tree in PYTHONPATH)
 
 Says where fastw2v was found, then reads names of parts from stdin, a line each, and answers each with the seconds that
-it took. Uses nothing of fastw2v
-but what any version of it has, and nothing else of this folder: both versions are timed by the same file. Every part is
-done once before the first name is read, so that no version finds anything cold.
+it took. Uses nothing of fastw2v but what any version of it has, and nothing else of this folder: both versions are
+timed by the same file. Every part is done once before the first name is read, so that no version finds anything cold.
 """
 
 from __future__ import annotations

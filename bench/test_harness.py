@@ -7,25 +7,42 @@ fails is reported and not lost.
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import math
+import shutil
+import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import batch_losses
 import compare
+import courses
+import growth
 import harness
+import limits
 import losses
 import numpy as np
+import objective
 import optimizers
 import pytest
+import regress
 import rivals
+import roofline
 import settings
 import threads
+import time_to_quality
+import zipf
 from scipy.special import expit, log_softmax
 
+import fastw2v
+from fastw2v import _train, trainer
+
+TREE = Path(fastw2v.__file__).resolve().parent.parent
+SETTINGS = settings.Settings()
 CORPUS = harness.Corpus("c.txt", Path("c.txt"), 60, n_words=1_000, n_lines=10)
 
 
@@ -317,3 +334,248 @@ def test_without_torch_the_error_says_what_to_install(monkeypatch: pytest.Monkey
     monkeypatch.delitem(sys.modules, "torch_steps", raising=False)
     assert batch_losses.main(["--losses", "nce"]) == 2
     assert 'pip install "fastw2v[torch]"' in capsys.readouterr().err
+
+
+def test_the_work_of_a_window_is_that_of_its_pairs() -> None:
+    counts = zipf.counts(500, 100_000)
+    for model, loss in itertools.product(("sg", "cbow"), ("ns", "hs")):
+        settings = courses.settings_of(model, loss, 16, 1, shrink_windows=False, sample=0, window=2)
+        course = courses.Course(settings, counts, zipf.ids(500, 4_000))
+        progress = _train.Progress()
+        course.plan.train_epoch(course.ids, progress, lr_start=0.01, lr_end=0.01)
+        found = [window for shard in range(99) for window in course.plan.windows(course.ids, shard)]
+        lengths = np.diff(_train.tree_build(counts)[0])
+        flop = 0.0
+        for center, contexts in found:
+            targets, c = (lengths[center] if loss == "hs" else 1 + settings.negative), len(contexts)
+            flop += 6 * 16 * c * targets if model == "sg" else 6 * 16 * targets + 2 * 16 * c
+        n_tokens = progress.tokens_done
+        assert n_tokens == 4_000
+        work = objective.work(
+            course, objective.walk(course, 99), progress.n_predictions / n_tokens, limits.caches()
+        )
+        assert work.flop == pytest.approx(flop / n_tokens, rel=1e-9)
+        assert list(work.traffic) == list(limits.LEVELS)
+
+
+def test_what_windows_share_is_counted_as_done() -> None:
+    settings = courses.settings_of("cbow", "ns", 100, 1)
+    course = courses.Course(settings, zipf.counts(500, 100_000), zipf.ids(500, 4_000))
+    tiny = {"L1": 0, "L2": 0, "L3": 0}
+    windows = objective.Windows(n_windows=10, n_contexts=60, path=0)
+    needed, done = (objective.work(course, windows, 1.0, tiny, done=is_done) for is_done in (False, True))
+    assert needed.flop == 6 * 100 * 6 + 2 * 100 * 6
+    assert done.flop == 6 * 112 * (4 + 8) + 2 * 112 * 6  # four windows, eight draws, padded rows
+    assert needed.traffic["L2"] == pytest.approx(8 * 100 * (1 + 1 + 5))
+    assert done.traffic["L2"] == pytest.approx(8 * 112 * (1 + 1 + 8 / (4 * trainer.NOISE_REUSE)))
+
+
+def test_a_cache_holds_the_rows_that_are_wanted_most() -> None:
+    rates = np.array([0.5, 3.0, 1.0, 2.0])
+    assert [objective.missed(rates, n) for n in (0, 1, 2, 4, 9)] == [6.5, 3.5, 1.5, 0.0, 0.0]
+
+
+def test_the_limit_that_would_take_longest_binds() -> None:
+    of = limits.Limits(100.0, {"L1": 10.0, "L2": 10.0})
+    work = objective.Work(8.0, {"L1": 1.0, "L2": 0.1})
+    assert roofline.binding(work, of, 5.0) == ("L1", 0.5)
+    assert roofline.binding(objective.Work(16.0, work.traffic), of, 5.0) == ("FMA", 0.8)
+
+
+def test_a_rate_counts_the_work_of_all_threads() -> None:
+    done: list[int] = []
+
+    def work(repeats: int) -> None:
+        done.append(repeats)
+        time.sleep(0.001 * repeats)
+
+    assert 0 < limits.rate(work, 2, 0.02) <= 2_000
+    assert done[-1] == done[-2]
+
+
+def test_the_roofline_has_a_row_for_each_combination(tmp_path: Path, capsys: Any) -> None:
+    isa, path = _train.isa_name(), tmp_path / "out.jsonl"
+    small = [
+        "--vocabulary",
+        "300",
+        "--tokens",
+        "20000",
+        "--sizes",
+        "16",
+        "--threads",
+        "1",
+        "--isas",
+        "scalar",
+    ]
+    quick = ["--rounds", "1", "--seconds", "0.02", "--output", str(path)]
+    assert roofline.main([*small, *quick]) == 0
+    assert _train.isa_name() == isa
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    combinations = [(model, loss) for loss in ("ns", "hs") for model in ("sg", "cbow")]
+    assert [(record["model"], record["loss"]) for record in records] == combinations
+    assert all(0 < record["share"] <= record["share_done"] for record in records)
+    assert capsys.readouterr().out.count("| scalar") == 1 + len(combinations)
+
+
+def test_made_up_texts_are_whole_lines_of_known_words(tmp_path: Path) -> None:
+    assert zipf.write_text(tmp_path / "z.txt", 50, 90) == 120
+    lines = [line.split() for line in (tmp_path / "z.txt").read_text().splitlines()]
+    assert [len(line) for line in lines] == [40, 40, 40]
+    ids = zipf.save_ids(tmp_path / "z.ids", 50, 90)
+    assert isinstance(ids, np.memmap)
+    words = [f"word{place:x}" for place in ids[ids != zipf.LINE_END]]
+    assert words == [word for line in lines for word in line]
+    many = zipf.ids(50, 200_000)
+    observed = np.bincount(many[many >= 0], minlength=50)
+    np.testing.assert_allclose(observed / 200_000, zipf.shares(50), rtol=0.1)
+    assert zipf.counts(10, 1)[-1] == 1
+
+
+def test_growth_compares_each_point_with_the_first_of_its_curve() -> None:
+    points = growth.points_of("vocabulary", growth.BASE, most=True)
+    assert list(points) == [1_000, 10_000, 80_000, 300_000, 1_000_000, 5_000_000]
+    speeds = {value: [1e6, 2e6] for value in points} | {80_000: [2e6, 8e6]}
+    records = {record["value"]: record for record in growth.summarise("vocabulary", points, speeds)}
+    assert records[5_000_000]["ratios"] == [0.5, 0.25]
+    assert records[80_000]["ratio"] == 1
+    assert "2.67" in growth.report(list(records.values()))
+
+
+def test_growth_measures_and_draws_its_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(growth, "CURVES", {"size": ([8, 100], []), "tokens": ([4_000], [80_000])})
+    small = [
+        "--vocabulary",
+        "300",
+        "--tokens",
+        "4000",
+        "--threads",
+        "1",
+        "--rounds",
+        "2",
+        "--seconds",
+        "0.01",
+    ]
+    out = ["--output", str(tmp_path / "out.jsonl"), "--figure", str(tmp_path / "growth.png")]
+    assert growth.main([*small, *out, "--most", "--curves", "size,tokens"]) == 0
+    records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [(r["curve"], r["value"]) for r in records] == [
+        ("size", 8), ("size", 100), ("tokens", 4_000), ("tokens", 80_000)
+    ]  # fmt: skip
+    assert all(len(record["rounds"]) == 2 and min(record["rounds"]) > 0 for record in records)
+    assert (tmp_path / "growth.png").read_bytes().startswith(b"\x89PNG")
+
+
+def fake_run(seconds_an_epoch: float) -> tuple[list[tuple[float, int]], Any]:
+    """Runs that were asked for, and a run whose score grows by 10 an epoch, by 5 at alpha 0.1."""
+    asked: list[tuple[float, int]] = []
+
+    def run(settings: settings.Settings, timeout: float | None) -> harness.Result:
+        asked.append((settings.alpha, settings.epochs))
+        wall = settings.epochs * seconds_an_epoch * (0.4 if settings.alpha == 0.075 else 1)
+        if timeout is not None and wall > timeout:
+            return {"error": "ended after", "timed_out": True}
+        step = 5 if settings.alpha == 0.1 else 10
+        return {"wall": wall, "quality": {"analogies": settings.epochs * step}}
+
+    return asked, run
+
+
+def test_the_sweep_finds_the_soonest_setting_and_gives_up_on_slower_ones() -> None:
+    asked, run = fake_run(1.0)
+    grid = [settings.Settings(alpha=alpha) for alpha in (0.05, 0.1, 0.075)]
+    best = time_to_quality.search(run, grid, 30, 5)
+    assert best is not None
+    assert (best.alpha, best.epochs) == (0.075, 3)
+    assert asked == [(0.05, n) for n in (1, 2, 3)] + [(0.1, n) for n in (1, 2, 3)] + [
+        (0.075, n) for n in (1, 2, 3)
+    ]
+    assert time_to_quality.search(run, grid, 99, 5) is None
+
+
+def test_time_to_quality_pairs_the_runs_of_a_seed() -> None:
+    def runs(*walls: float) -> list[harness.Result]:
+        return [
+            {
+                "wall": wall,
+                "parts": {"train": 1.0},
+                "quality": {"analogies": 30.0},
+                "settings": vars(SETTINGS),
+            }
+            for wall in walls
+        ]
+
+    entrants = {"fastw2v": runs(2, 4), "gensim": runs(20, 60), time_to_quality.AS_IT_COMES: runs(100)}
+    rows = time_to_quality.summarise(entrants, 29.5)
+    assert [row["ratio"] for row in rows] == [1, 12.5, 50]
+    assert all(row["is_reached"] for row in rows)
+    assert "50.0 (50.0 to 50.0)" in time_to_quality.report(rows, 29.5)
+
+
+def test_a_run_of_fastw2v_is_timed_in_all_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TREE))  # a child finds what is built in place, too
+    zipf.write_text(tmp_path / "z.txt", 50, 4_000)
+    values = settings.Settings(size=8, epochs=1)
+    job = rivals.Job("fastw2v", str(tmp_path / "z.txt"), str(tmp_path / "v.bin"), 1, 1, values, {})
+    report = harness.run_job(job)
+    assert "error" not in report, report
+    assert set(report["parts"]) == {"scan", "init", "train", "save", "start"}
+    assert report["n_tokens"] == 4_000
+
+
+def test_a_part_is_slower_if_the_median_of_its_rounds_is() -> None:
+    seconds = {"scan": {"base": [1.0, 1.0, 1.0], "head": [1.0, 1.25, 2.0]}}
+    seconds["query"] = {"base": [1.0, 1.0, 1.0], "head": [0.5, 1.0, 2.0]}
+    records = regress.summarise(seconds, 0.05)
+    assert [record["ratios"] for record in records] == [[1.0, 0.8, 0.5], [2.0, 1.0, 0.5]]
+    assert [record["is_slower"] for record in records] == [True, False]
+    assert regress.report(records).count("SLOWER") == 1
+    assert not regress.summarise(seconds, 0.2)[0]["is_slower"]
+
+
+def test_both_versions_are_timed_in_turn() -> None:
+    class Fake:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def time(self, part: str) -> float:
+            order.append(self.name + part)
+            return 1.0
+
+    order: list[str] = []
+    found = regress.compare(Fake("b"), Fake("h"), ["1", "2"], 2)
+    assert order == ["b1", "h1", "b2", "h2", "h1", "b1", "h2", "b2"]
+    assert found["2"] == {"base": [1.0, 1.0], "head": [1.0, 1.0]}
+
+
+def test_the_standard_set_times_each_part_in_a_process_of_its_own(tmp_path: Path) -> None:
+    zipf.write_text(tmp_path / "z.txt", 50, 4_000)
+    version = regress.Version(TREE, tmp_path / "z.txt", 1, ["sg-ns-100", "scan"])
+    try:
+        assert all(version.time(part) > 0 for part in ("sg-ns-100", "scan", "query", "query-batch"))
+        with pytest.raises(settings.BenchError, match="ended early"):
+            version.time("no such part")
+    finally:
+        version.close()
+    with pytest.raises(settings.BenchError, match=r"ended early|was imported"):
+        regress.Version(tmp_path, tmp_path / "z.txt", 1, [])
+
+
+def test_two_commits_are_checked_out_and_taken_away(tmp_path: Path) -> None:
+    git = shutil.which("git")
+    if git is None:
+        pytest.skip("git is not installed")
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
+    (tmp_path / "setup.py").write_text("from pathlib import Path; Path('built').touch()\n")
+    for command in (["init", "-q"], ["add", "setup.py"], [*identity, "commit", "-qm", "first"]):
+        subprocess.run([git, "-C", str(tmp_path), *command], check=True)
+    commit = regress.commit_of("HEAD", tmp_path)
+    with regress.built(commit, tmp_path) as tree:
+        assert (tree / "built").exists()
+    assert not tree.exists()
+    with pytest.raises(settings.BenchError, match="looking up 'nowhere'"):
+        regress.commit_of("nowhere", tmp_path)
+
+
+def test_a_machine_has_one_file_of_results() -> None:
+    assert regress.file_name({"cpu": "Fast(R) CPU @ 3 GHz", "cores": 2}) == "fast-r-cpu-3-ghz-2-cores.jsonl"

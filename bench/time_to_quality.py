@@ -214,8 +214,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--seeds", type=positive_integers, default=[1, 2, 3], help="of the race; default: 1,2,3"
     )
-    add_list_option(parser, "--alphas", [0.05, 0.1], float)
-    add_list_option(parser, "--samples", [1e-4, 1e-5], float)
+    add_list_option(parser, "--alphas", [0.05, 0.075], float)
+    add_list_option(parser, "--samples", [1e-4, 3e-5, 1e-5], float)
     parser.add_argument("--most-epochs", type=int, default=6, help="of the sweep (default 6)")
     parser.add_argument(
         "--best", type=json_object, default={}, help="JSON object: the settings of programs not to be swept"
