@@ -23,7 +23,7 @@ from typing import Any
 
 from harness import PAIR_SETS, append_line, machine, markdown_table, number, open_corpus, prepare_output
 from one_run import peak_memory_bytes
-from options import DEFAULT_DATA
+from options import DEFAULT_DATA, add_corpus_option, add_output_option, new_parser
 from settings import BenchError
 
 METHODS = ("ppmi", "svd", "sg-ns", "cbow-ns")
@@ -144,14 +144,12 @@ def sweep(args: argparse.Namespace, corpus: Path) -> None:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
 
     def listed(kind: type) -> Any:
         return lambda text: [kind(part) for part in text.split(",")]
 
-    parser.add_argument("--corpus", type=Path, required=True, help="text file, plain or .gz, .bz2, .xz")
+    add_corpus_option(parser)
     parser.add_argument("--methods", type=listed(str), default=list(METHODS), help="default: all")
     parser.add_argument("--size", type=int, default=100)
     parser.add_argument("--window", type=int, default=5)
@@ -168,7 +166,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--data", type=Path, default=DEFAULT_DATA, help="folder of questions-words.txt, word-sim/"
     )
     parser.add_argument("--no-score", dest="score", action="store_false", help="time and memory only")
-    parser.add_argument("--output", type=Path, help="append JSON lines to this file")
+    add_output_option(parser)
     parser.add_argument("--child", choices=METHODS, help=argparse.SUPPRESS)
     args = parser.parse_args(arguments)
     unknown = [method for method in args.methods if method not in METHODS]

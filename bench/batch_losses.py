@@ -24,12 +24,12 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy
 from harness import append_line, load_average, machine, markdown_table, number, prepare_output
+from options import add_output_option, new_parser
 from scipy.linalg.blas import sgemm
 from settings import BenchError
 from threadpoolctl import threadpool_limits
@@ -275,9 +275,7 @@ def in_words(values: dict[str, float], digits: int) -> str:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("--losses", type=lambda text: text.split(","), default=BATCHED, help="default: all")
     parser.add_argument("--model", choices=("sg", "cbow"), default="sg")
     parser.add_argument("--vocabulary", type=int, default=10_000, help="words V (default 10000)")
@@ -289,7 +287,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=0.5, help="of fastw2v in a round (default 0.5)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-torch", action="store_true", help="fastw2v and sgemm alone")
-    parser.add_argument("--output", type=Path, help="append JSON lines to this file")
+    add_output_option(parser)
     args = parser.parse_args(arguments)
     unknown = [loss for loss in args.losses if loss not in BATCHED]
     if unknown:

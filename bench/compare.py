@@ -39,7 +39,7 @@ from harness import (
     prepare_output,
     run_and_score,
 )
-from options import add_common_options, settings_of
+from options import add_common_options, new_parser, settings_of
 from rivals import Job
 from settings import BenchError, Settings
 
@@ -168,9 +168,7 @@ def _ratio_cell(ratio: Result | None) -> str | None:
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
         "--rivals", default="gensim", help=f"of {', '.join(RIVALS)}; or none; default: gensim"

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from harness import append_line, machine, markdown_table, number, open_corpus, prepare_output
+from options import add_corpus_option, add_output_option, new_parser
 from settings import BenchError
 
 from fastw2v import PPMI, Cooccurrence
@@ -212,15 +213,13 @@ def growing(args: argparse.Namespace, corpus: Path) -> None:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
 
     def integers(text: str) -> list[int]:
         return [int(part) for part in text.split(",")]
 
     parser.add_argument("what", choices=("counting", "svd", "growth"))
-    parser.add_argument("--corpus", type=Path, required=True, help="text file, plain or .gz, .bz2, .xz")
+    add_corpus_option(parser)
     parser.add_argument("--window", type=int, default=5)
     parser.add_argument("--min-count", type=int, default=5)
     parser.add_argument("--size", type=int, default=300, help="dimensions (default 300)")
@@ -235,7 +234,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--output", type=Path, help="append JSON lines to this file")
+    add_output_option(parser)
     return parser.parse_args(arguments)
 
 

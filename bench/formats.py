@@ -23,6 +23,7 @@ from pathlib import Path
 import gensim
 import numpy as np
 from harness import append_line, machine, markdown_table, prepare_output
+from options import add_output_option, new_parser
 
 import fastw2v
 
@@ -123,16 +124,14 @@ def first_answers(folder: Path, args: argparse.Namespace) -> list[list[str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("--words", type=int, default=1_000_000, help="rows of the binary file")
     parser.add_argument("--text-words", type=int, default=80_000, help="rows of the text file")
     parser.add_argument("--size", type=int, default=300, help="dimensions")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2, help="fastw2v's, for text; gensim has one")
     parser.add_argument("--folder", help="where files are written; default the system's for temporary files")
-    parser.add_argument("--output", type=Path, help="append JSON lines to this file")
+    add_output_option(parser)
     args = parser.parse_args()
     prepare_output(args.output)
     rows = []

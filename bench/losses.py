@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import Scorer, append_line, machine, markdown_table, number, open_corpus, prepare_output
-from options import DEFAULT_DATA
+from options import add_corpus_option, add_output_option, add_score_options, new_parser
 from settings import BenchError
 
 from fastw2v import Word2Vec
@@ -171,10 +171,8 @@ def draw(records: list[dict[str, Any]], path: Path) -> None:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--corpus", type=Path, required=True, help="text file, plain or .gz, .bz2, .xz")
+    parser = new_parser(__doc__)
+    add_corpus_option(parser)
     parser.add_argument(
         "--losses", type=lambda text: text.split(","), default=list(LOSSES), help="default: all"
     )
@@ -193,12 +191,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--growth", action="store_true", help="measure cost against size instead")
     parser.add_argument("--figure", type=Path, help="draw the growth to this file")
-    parser.add_argument(
-        "--data", type=Path, default=DEFAULT_DATA, help="folder of questions-words.txt and word-sim/"
-    )
-    parser.add_argument("--scorer", type=Path, help="score with this script, not with fastw2v.evaluation")
+    add_score_options(parser)
     parser.add_argument("--no-score", action="store_true", help="perplexity only")
-    parser.add_argument("--output", type=Path, help="append JSON lines to this file")
+    add_output_option(parser)
     args = parser.parse_args(arguments)
     unknown = [loss for loss in args.losses if loss not in LOSSES]
     if unknown:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import Scorer, append_line, machine, markdown_table, number, open_corpus, prepare_output
-from options import DEFAULT_DATA
+from options import add_corpus_option, add_output_option, add_score_options, new_parser
 from settings import BenchError
 
 from fastw2v import DivergedError, Word2Vec
@@ -108,10 +108,8 @@ def alphas_of(text: str) -> dict[str, float]:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--corpus", type=Path, required=True, help="text file, plain or .gz, .bz2, .xz")
+    parser = new_parser(__doc__)
+    add_corpus_option(parser)
     parser.add_argument(
         "--optimizers", type=lambda text: text.split(","), default=list(OPTIMIZERS), help="default: all"
     )
@@ -121,12 +119,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--threads", type=int, help="default: all cores")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--data", type=Path, default=DEFAULT_DATA, help="folder of questions-words.txt and word-sim/"
-    )
-    parser.add_argument("--scorer", type=Path, help="score with this script, not with fastw2v.evaluation")
+    add_score_options(parser)
     parser.add_argument("--no-score", action="store_true", help="speed only")
-    parser.add_argument("--output", type=Path, help="append JSON lines to this file")
+    add_output_option(parser)
     args = parser.parse_args(arguments)
     for name in [*args.optimizers, *args.alphas]:
         if name not in OPTIMIZERS:

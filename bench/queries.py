@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 from harness import append_line, machine, markdown_table, number, prepare_output
-from options import DEFAULT_DATA
+from options import DEFAULT_DATA, add_output_option, new_parser
 from settings import BenchError
 from threadpoolctl import threadpool_limits
 
@@ -218,9 +218,7 @@ def memory(args: argparse.Namespace) -> None:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument("what", choices=("words", "analogies", "memory"))
     parser.add_argument("--words", type=int, default=80_000, help="default %(default)s")
     parser.add_argument("--size", type=int, default=300, help="dimensions (default %(default)s)")
@@ -231,7 +229,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     data = os.environ.get("FASTW2V_BENCH_DATA", DEFAULT_DATA)
     parser.add_argument("--data", type=Path, default=data, help="folder of questions-words.txt")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--output", type=Path, help="append JSON lines to this file")
+    add_output_option(parser)
     return parser.parse_args(arguments)
 
 

@@ -40,7 +40,7 @@ from harness import (
     prepare_output,
     run_and_score,
 )
-from options import add_common_options, positive_integers, settings_of
+from options import add_common_options, new_parser, positive_integers, settings_of
 from rivals import Job
 from settings import BenchError, Settings
 
@@ -134,9 +134,7 @@ def report(record: Result) -> str:
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     counts = [1, 2, 3, 4, 8, 16]
     parser.add_argument("--threads", type=positive_integers, default=counts, help="default: 1,2,3,4,8,16")
     choice = ["plain", *HOSTILE]
