@@ -281,3 +281,23 @@ def test_matrices_that_the_kernels_cannot_work_on_are_refused():
         _train.rows_sum(good, [4], 1.0)
     with pytest.raises(ValueError, match="differ in length"):
         _train.logistic_tile(good, [0], _train.aligned_zeros(4, 32), [0], [1], 0.1)
+
+
+@pytest.mark.parametrize("core", [_train, _train_double])
+def test_multiply_adds_are_done_and_counted(core):
+    for isa in core.isa_supported():
+        n, total = core.multiply_adds(60, factor=0.5, isa=isa)
+        # Each chain goes to 1 / (1 - factor).
+        n_chains = total / 2
+        assert n_chains == pytest.approx(round(n_chains), abs=1e-5)
+        width = 1 if isa == "scalar" else n // (60 * round(n_chains))
+        assert n == 60 * round(n_chains) * width
+        assert width in (1, 4, 8, 16)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_a_matrix_is_scaled_as_often_as_asked(isa):
+    matrix = random_rows(np.random.default_rng(1), 40, 0.5)
+    expected = matrix * 0.5**3
+    _train.scale_in_place(matrix, 0.5, isa=isa, repeat=3)
+    np.testing.assert_array_equal(matrix, expected)
