@@ -7,7 +7,8 @@
 Each curve varies one of the four and keeps the others at --base; the text is made up by Zipf's law (zipf.py), and ids
 come from a memory-mapped file, as those of a corpus that does not fit into memory do. --most goes to 5 M words and a
 billion tokens (a file of 4 GB). The points of a curve are measured in turn, round after round, each for --seconds from
-another place of the text on; a point is slow against the curve's first one by the median of the rounds' ratios.
+another place of the text on; a speed beside another is the median of the rounds' ratios. The last column says how
+much work a word is: subsampling leaves more of a text whose words are many.
 Prints Markdown, appends JSON lines to --output, and draws --figure. NOTES.md says why the curves bend.
 """
 
@@ -24,9 +25,9 @@ from typing import Any
 
 import numpy as np
 import zipf
-from courses import Course, settings_of
+from courses import Course, Pace, settings_of
 from harness import N_CORES, append_line, load_average, machine, markdown_table, number, prepare_output
-from options import add_list_option, add_output_option, exit_status, new_parser
+from options import add_list_option, add_output_option, exit_status, new_parser, positive_integers
 from settings import BenchError
 
 M = 1_000_000
@@ -56,10 +57,10 @@ CURVES: dict[str, tuple[list[int], list[int]]] = {
 FIRST = {"size": 100, "vocabulary": 80_000, "tokens": 10 * M, "threads": 1}
 
 
-def points_of(curve: str, base: Point, *, most: bool) -> dict[int, Point]:
-    """The points of a curve by their value."""
+def points_of(curve: str, base: Point, *, most: bool, values: Sequence[int] = ()) -> dict[int, Point]:
+    """The points of a curve by their value; `values` replace its own."""
     usual, more = CURVES[curve]
-    values = usual + (more if most else [])
+    values = values or usual + (more if most else [])
     if curve == "threads":
         values = [value for value in values if value <= N_CORES]
     return {value: replace(base, **{curve: value}) for value in values}
@@ -91,24 +92,26 @@ def measure(
     curve: str, points: dict[int, Point], args: argparse.Namespace, texts: Texts
 ) -> list[dict[str, Any]]:
     """Words a second of each point, in rounds."""
-    speeds: dict[int, list[float]] = {value: [] for value in points}
+    paces: dict[int, list[Pace]] = {value: [] for value in points}
     courses = {value: make_course(point, args.model, args.loss, texts) for value, point in points.items()}
     for round_number in range(args.rounds):
         for value, course in courses.items():
-            pace = course.run(args.seconds, round_number / args.rounds)
-            speeds[value].append(pace.words_per_second)
-    return summarise(curve, points, speeds)
+            paces[value].append(course.run(args.seconds, round_number / args.rounds))
+    return summarise(curve, points, paces)
 
 
-def summarise(curve: str, points: dict[int, Point], speeds: dict[int, list[float]]) -> list[dict[str, Any]]:
+def summarise(curve: str, points: dict[int, Point], paces: dict[int, list[Pace]]) -> list[dict[str, Any]]:
     """A record for each point, with its speed against that of FIRST, or of the smallest point, round by round."""
+    speeds = {value: [pace.words_per_second for pace in rounds] for value, rounds in paces.items()}
     first = speeds[FIRST[curve] if FIRST[curve] in speeds else min(speeds)]
     records = []
     for value, rounds in speeds.items():
+        predictions = [pace.predictions / pace.tokens for pace in paces[value]]
         ratios = [speed / base for speed, base in zip(rounds, first, strict=True)]
         records.append(
             {"kind": "growth-point", "curve": curve, "value": value, "point": asdict(points[value]),
              "words_per_second": statistics.median(rounds), "rounds": rounds,
+             "predictions_per_word": statistics.median(predictions),
              "ratio": statistics.median(ratios), "ratios": ratios}
         )  # fmt: skip
     return records
@@ -122,10 +125,11 @@ def report(records: Sequence[dict[str, Any]]) -> str:
         [
             f"{r['value']:,}", number(r["words_per_second"] / M, 2), number(r["ratio"], 2),
             f"{min(r['ratios']):.2f} to {max(r['ratios']):.2f}", number(1 / r["ratio"], 2),
+            number(r["predictions_per_word"], 2),
         ]
         for r in records
     ]  # fmt: skip
-    header = [curve, "M words/s", f"speed (1: {base:,})", "of rounds", "times slower"]
+    header = [curve, "M words/s", f"speed (1: {base:,})", "of rounds", "times slower", "predictions a word"]
     return markdown_table(header, rows)
 
 
@@ -157,6 +161,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = new_parser(__doc__)
     add_list_option(parser, "--curves", list(CURVES))
+    parser.add_argument(
+        "--values", type=positive_integers, default=[], help="of the curve, if it is one alone"
+    )
     parser.add_argument("--model", choices=("sg", "cbow"), default="sg")
     parser.add_argument("--loss", choices=("ns", "hs"), default="ns")
     parser.add_argument("--most", action="store_true", help="up to 5 M words and a billion tokens")
@@ -170,6 +177,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--figure", type=Path, help="draw the curves into this file (needs matplotlib)")
     add_output_option(parser)
     args = parser.parse_args(arguments)
+    if args.values and len(args.curves) > 1:
+        parser.error("--values are those of one curve: give --curves, too")
     for name in (*asdict(BASE), "rounds", "seconds"):
         if getattr(args, name) <= 0:
             parser.error(f"--{name} must be above 0")
@@ -191,7 +200,7 @@ def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="fastw2v-growth-", dir=args.folder) as folder:
         texts = Texts(Path(folder))
         for curve in args.curves:
-            records = measure(curve, points_of(curve, base, most=args.most), args, texts)
+            records = measure(curve, points_of(curve, base, most=args.most, values=args.values), args, texts)
             for record in records:
                 append_line(args.output, {**record, "model": args.model, "loss": args.loss, "machine": here})
             curves[curve] = records

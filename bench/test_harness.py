@@ -434,8 +434,10 @@ def test_made_up_texts_are_whole_lines_of_known_words(tmp_path: Path) -> None:
 def test_growth_compares_each_point_with_the_first_of_its_curve() -> None:
     points = growth.points_of("vocabulary", growth.BASE, most=True)
     assert list(points) == [1_000, 10_000, 80_000, 300_000, 1_000_000, 5_000_000]
-    speeds = {value: [1e6, 2e6] for value in points} | {80_000: [2e6, 8e6]}
-    records = {record["value"]: record for record in growth.summarise("vocabulary", points, speeds)}
+    paces = {value: [courses.Pace(1, 5, 4.0), courses.Pace(2, 10, 4.0)] for value in points}
+    paces[80_000] = [courses.Pace(2, 8, 4.0), courses.Pace(8, 32, 4.0)]
+    records = {record["value"]: record for record in growth.summarise("vocabulary", points, paces)}
+    assert records[1_000]["predictions_per_word"] == 5
     assert records[5_000_000]["ratios"] == [0.5, 0.25]
     assert records[80_000]["ratio"] == 1
     assert "2.67" in growth.report(list(records.values()))
