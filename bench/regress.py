@@ -9,9 +9,9 @@ and setuptools; nothing of this tree changes. A round times each part in one ver
 changing from round to round; both live in processes of their own all the time and are idle while the other works. The
 text is made up (zipf.py), or --corpus. The ratio is BASE's seconds by HEAD's within a round: below 1, HEAD is slower.
 
-A part is slower when the median of its rounds is below 1 - --tolerance and three quarters of them are below 1. Appends a JSON line for each part to the file
-of this machine in --folder (bench/results), so that its history stays together. Exit status: 0, 1 if a part is
-slower, 2 if nothing could be compared.
+A part is slower when the median of its rounds is below 1 - --tolerance and three quarters of them are below 1. Appends
+a JSON line for each part to the file of this machine in --folder (bench/results), so that its history stays together.
+Exit status: 0, 1 if a part is slower, 2 if nothing could be compared.
 """
 
 from __future__ import annotations
