@@ -2,12 +2,13 @@
 """Is one commit slower than another? Builds both, and times a standard set of parts in each, in turn.
 
     python bench/regress.py main                       # against what is checked out (HEAD)
-    python bench/regress.py BASE HEAD --parts sg-ns-100,scan --rounds 9
+    python bench/regress.py BASE HEAD --parts sg-ns-100,scan --lives 8
 
 Each commit is checked out into a temporary worktree of git and built in place with this interpreter, which needs Cython
 and setuptools; nothing of this tree changes. A round times each part in one version and then the other, the order
-changing from round to round; both live in processes of their own all the time and are idle while the other works. The
-text is made up (zipf.py), or --corpus. The ratio is BASE's seconds by HEAD's within a round: below 1, HEAD is slower.
+changing from round to round; both live in processes of their own and are idle while the other works. The processes are
+started anew --lives times: where memory happens to lie makes one some per cent faster than another of the same code,
+for all its life. The text is made up (zipf.py), or --corpus. The ratio is BASE's seconds by HEAD's within a round: below 1, HEAD is slower.
 
 A part is slower when the median of its rounds is below 1 - --tolerance and three quarters of them are below 1. Appends
 a JSON line for each part to the file of this machine in --folder (bench/results), so that its history stays together.
@@ -122,18 +123,14 @@ class Version:
         self._child.communicate()
 
 
-def compare(
-    base: Version, head: Version, parts: Sequence[str], rounds: int
-) -> dict[str, dict[str, list[float]]]:
-    """Seconds of each part in both, round by round."""
-    seconds: dict[str, dict[str, list[float]]] = {part: {"base": [], "head": []} for part in parts}
+def compare(base: Version, head: Version, rounds: int, seconds: dict[str, dict[str, list[float]]]) -> None:
+    """Add the seconds of each part in both, round by round, to `seconds`."""
     versions = [("base", base), ("head", head)]
     for _ in range(rounds):
-        for part in parts:
+        for part in seconds:
             for name, version in versions:
                 seconds[part][name].append(version.time(part))
         versions.reverse()
-    return seconds
 
 
 def summarise(seconds: dict[str, dict[str, list[float]]], tolerance: float) -> list[dict[str, Any]]:
@@ -179,11 +176,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--vocabulary", type=int, default=50_000, help="words of the made-up text")
     parser.add_argument("--tokens", type=int, default=500_000, help="of the made-up text")
     parser.add_argument("--threads", type=int, default=N_CORES, help=f"default {N_CORES}")
-    parser.add_argument("--rounds", type=int, default=9, help="default 9")
+    parser.add_argument("--lives", type=int, default=4, help="of the processes (default 4)")
+    parser.add_argument("--rounds", type=int, default=3, help="of each life (default 3)")
     parser.add_argument("--tolerance", type=float, default=0.05, help="default 0.05")
     parser.add_argument("--folder", type=Path, default=HERE / "results", help="for JSON lines")
     args = parser.parse_args(arguments)
-    for name in ("vocabulary", "tokens", "threads", "rounds"):
+    for name in ("vocabulary", "tokens", "threads", "lives", "rounds"):
         if getattr(args, name) < 1:
             parser.error(f"--{name} must be at least 1")
     return args
@@ -211,11 +209,15 @@ def run(args: argparse.Namespace) -> int:
         text = stack.enter_context(text_of(args))
         trees = [stack.enter_context(built(commit)) for commit in commits]
         before = load_average()
-        versions = []
-        for tree in trees:
-            versions.append(Version(tree, text, args.threads, args.parts))
-            stack.callback(versions[-1].close)
-        records = summarise(compare(*versions, args.parts, args.rounds), args.tolerance)
+        seconds: dict[str, dict[str, list[float]]] = {part: {"base": [], "head": []} for part in args.parts}
+        for _ in range(args.lives):
+            with contextlib.ExitStack() as life:
+                base, head = (
+                    life.enter_context(contextlib.closing(Version(tree, text, args.threads, args.parts)))
+                    for tree in trees
+                )
+                compare(base, head, args.rounds, seconds)
+        records = summarise(seconds, args.tolerance)
     stamp = {"kind": "regress", "time": time.strftime("%FT%T%z"), "machine": here, "load_before": before}
     stamp |= {"base": commits[0], "head": commits[1], "threads": args.threads, "tolerance": args.tolerance}
     stamp |= {"corpus": args.corpus.name if args.corpus else f"zipf {args.vocabulary} {args.tokens}"}

@@ -10,7 +10,6 @@ timed by the same file. Every part is done once before the first name is read, s
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 import sys
 import time
@@ -84,7 +83,7 @@ class StandardSet:
         return seconds_of(lambda: self._model("sg-ns-100").build_vocab(corpus_file=self._text))
 
     def _query(self) -> float:
-        words = itertools.islice(self._words, 0, None, N_VECTORS // N_QUERIES)
+        words = self._words[:: N_VECTORS // N_QUERIES]
         return seconds_of(lambda: [self._vectors.most_similar(word) for word in words])
 
     def _query_batch(self) -> float:

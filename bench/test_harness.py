@@ -547,7 +547,8 @@ def test_both_versions_are_timed_in_turn() -> None:
             return 1.0
 
     order: list[str] = []
-    found = regress.compare(Fake("b"), Fake("h"), ["1", "2"], 2)
+    found: dict[str, dict[str, list[float]]] = {part: {"base": [], "head": []} for part in ("1", "2")}
+    regress.compare(Fake("b"), Fake("h"), 2, found)
     assert order == ["b1", "h1", "b2", "h2", "h1", "b1", "h2", "b2"]
     assert found["2"] == {"base": [1.0, 1.0], "head": [1.0, 1.0]}
 
