@@ -8,7 +8,8 @@ Each commit is checked out into a temporary worktree of git and built in place w
 and setuptools; nothing of this tree changes. A round times each part in one version and then the other, the order
 changing from round to round; both live in processes of their own and are idle while the other works. The processes are
 started anew --lives times: where memory happens to lie makes one some per cent faster than another of the same code,
-for all its life. The text is made up (zipf.py), or --corpus. The ratio is BASE's seconds by HEAD's within a round: below 1, HEAD is slower.
+for all its life. The text is made up (zipf.py), or --corpus. The ratio is BASE's seconds by HEAD's within a round:
+below 1, HEAD is slower.
 
 A part is slower when the median of its rounds is below 1 - --tolerance and three quarters of them are below 1. Appends
 a JSON line for each part to the file of this machine in --folder (bench/results), so that its history stays together.
