@@ -244,7 +244,8 @@ static void learn_by_parts(w2v_sampled *sampled, w2v_real factor) {
     for (int32_t first = 0; first < n; first += at_once) {
         const int32_t end = n - first < at_once ? n : first + at_once;
         score(sampled, first, end);
-        find_steps(sampled, find_gradients(sampled, first, at_once == n ? batch->n_predictions : end), first, end, factor);
+        const w2v_real *grads = find_gradients(sampled, first, is_paired(batch) ? end : batch->n_predictions);
+        find_steps(sampled, grads, first, end, factor);
     }
     sampled->log_z += (double)batch->lr * sampled->descent / batch->n_predictions;
     sampled->n_predictions += batch->n_predictions;
