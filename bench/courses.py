@@ -18,15 +18,14 @@ import numpy as np
 from fastw2v import Word2Vec, _train, trainer
 from fastw2v.settings import Settings
 
+WARM_UP = 0.05  # seconds in which memory is handed out
+
 
 def settings_of(model: str, loss: str, size: int, threads: int, **more: Any) -> Settings:
     """fastw2v's settings of a model with everything else by default."""
     return Word2Vec(
         sg=int(model == "sg"), loss=loss, vector_size=size, workers=threads, progress=False, **more
     ).settings
-
-
-WARM_UP = 0.05  # seconds in which memory is handed out
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ r"""Seconds from the text to vectors as good as those of gensim's default skip-g
 2. The sweep: each program, one seed, tries the same learning rates and thresholds of subsampling, with 1, 2, 3 ...
    epochs until it reaches the target or has taken longer than its best so far. The fastest setting that reaches it
    is the program's best (or what --best says of it).
-3. The race: each program at its best, gensim as it comes, in turn, with each seed. The figures are those of the race;
-   whether the target was reached is said of the mean score.
+3. The race: each program at its best, in turn, with each seed. Whether the target was reached is said of the mean
+   score. The runs that made the target are in the table, too: gensim as it comes, timed before the others.
 
 A run is a fresh process from the text file to saved vectors, all of which counts: interpreter, scan, start, training.
-Prints Markdown, and appends JSON lines to --output. Takes as long as gensim does: some twenty minutes for 17 M words.
+Prints Markdown, and appends JSON lines to --output. Takes as long as gensim's sweep does.
 """
 
 from __future__ import annotations
@@ -143,13 +143,13 @@ def best_settings(
 
 
 def summarise(runs: dict[str, list[Result]], target: float) -> list[Result]:
-    """For each entrant: median seconds, mean score, and the ratio of its time to fastw2v's, round by round."""
+    """For each entrant: median seconds, mean score, and the ratio of its time to fastw2v's, run by run."""
     rows = []
     for name, results in runs.items():
         walls = [result["wall"] for result in results]
         ratios = [
             theirs["wall"] / ours["wall"] for theirs, ours in zip(results, runs[OURS], strict=False)
-        ]  # gensim as it comes may have fewer rounds
+        ]  # gensim as it comes may have fewer runs
         score = mean_score([result["quality"] for result in results], "analogies")
         rows.append(
             {"entrant": name, "runs": len(walls), "wall": statistics.median(walls), "walls": walls,
@@ -188,7 +188,7 @@ def report(rows: Sequence[Result], target: float) -> str:
 def race_all(
     race: Race, best: dict[str, Settings], reference: list[Result], args: argparse.Namespace
 ) -> dict[str, list[Result]]:
-    """All entrants in turn with each seed; gensim as it comes only with as many seeds as it is worth."""
+    """The runs of all entrants: each program's in turn with each seed, and those that made the target."""
     runs: dict[str, list[Result]] = {name: [] for name in (OURS, *best)}
     for seed in args.seeds:
         for program, settings in best.items():

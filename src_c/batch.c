@@ -90,7 +90,7 @@ static void find_weights(w2v_batch *batch) {
     for (int32_t i = 0; i < batch->n_predictions; i++) batch->n_alike[batch->targets[i]] = 0;
 }
 
-/* The last word of an input is the one that those before it did not have. */
+/* Neighbouring windows share their words but for the last: its row alone is likely to be far away. */
 static void fetch_last_context(const w2v_batch *batch, int32_t input) {
     const w2v_plan *plan = batch->plan;
     if (input >= batch->n_inputs) return;

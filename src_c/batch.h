@@ -11,7 +11,10 @@
 #include "optimizer.h"
 #include "walk.h"
 
-enum { W2V_MOST_ALIKE = 8, W2V_ROWS_AHEAD = 8 };
+enum {
+    W2V_MOST_ALIKE = 8,
+    W2V_ROWS_AHEAD = 8 /* how much earlier than it is copied or scored a row is asked for */
+};
 
 /* A score whose exponential is nothing: that of a place in a row of scores where no word is. */
 #define W2V_OUT_OF_SIGHT ((w2v_real)-1e30)

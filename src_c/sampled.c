@@ -164,13 +164,13 @@ static double find_gradients_of(w2v_sampled *sampled, int32_t prediction, w2v_re
     return loss;
 }
 
-/* Is each input that of one prediction, its own number, as in CBOW? */
+/* Does each prediction have an input of its own, of the same number? In CBOW, always. */
 static int is_paired(const w2v_batch *batch) { return batch->n_inputs == batch->n_predictions; }
 
-/* The gradients of some predictions by the scores of their inputs, of which number `first` has the first row of scores.
- * Scores become gradients where they are if each is one prediction's; an input of several has the sum of theirs.
- * Returns where the gradients are. */
-static w2v_real *find_gradients(w2v_sampled *sampled, int32_t first, int32_t end) {
+/* The gradients of predictions from first to end - 1; input `first` has the first row of scores. Scores become
+ * gradients where they are if each is one prediction's; an input of several has the sum of theirs. Adds to `descent`
+ * what log Z learns, where it does; returns where the gradients are. */
+static w2v_real *find_gradients(w2v_sampled *sampled, int32_t first, int32_t end, double *descent) {
     const w2v_batch *batch = &sampled->batch;
     const w2v_plan *plan = batch->plan;
     const w2v_kernels *kernels = batch->kernels;
@@ -184,7 +184,7 @@ static w2v_real *find_gradients(w2v_sampled *sampled, int32_t first, int32_t end
         fetch_later_row(plan, batch->targets, i, end);
         sampled->loss += find_gradients_of(sampled, i, row, &sampled->target_grads[i]);
         if (!in_place) kernels->rows_add(&grads, 1, n, 1, row);
-        if (plan->nce_log_z) sampled->descent += log_z_descent(row, plan->n_noise, sampled->target_grads[i]);
+        if (plan->nce_log_z) *descent += log_z_descent(row, plan->n_noise, sampled->target_grads[i]);
     }
     return in_place ? sampled->scores : sampled->grads;
 }
@@ -236,18 +236,20 @@ static void find_steps(w2v_sampled *sampled, const w2v_real *grads, int32_t firs
     sampled->batch.kernels->product(&product);
 }
 
-/* Find what the inputs and the noise words learn, some inputs at a time where their predictions are, too. */
+/* Find what the inputs and the noise words learn: a part of the inputs at a time where each has its own prediction, or
+ * all of them. */
 static void learn_by_parts(w2v_sampled *sampled, w2v_real factor) {
     const w2v_batch *batch = &sampled->batch;
     const int32_t n = batch->n_inputs, at_once = is_paired(batch) ? INPUTS_AT_ONCE : n;
-    sampled->descent = 0;
+    double descent = 0;
     for (int32_t first = 0; first < n; first += at_once) {
         const int32_t end = n - first < at_once ? n : first + at_once;
         score(sampled, first, end);
-        const w2v_real *grads = find_gradients(sampled, first, is_paired(batch) ? end : batch->n_predictions);
+        const int32_t predictions_end = is_paired(batch) ? end : batch->n_predictions;
+        const w2v_real *grads = find_gradients(sampled, first, predictions_end, &descent);
         find_steps(sampled, grads, first, end, factor);
     }
-    sampled->log_z += (double)batch->lr * sampled->descent / batch->n_predictions;
+    sampled->log_z += (double)batch->lr * descent / batch->n_predictions;
     sampled->n_predictions += batch->n_predictions;
 }
 

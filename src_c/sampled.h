@@ -22,7 +22,6 @@ typedef struct {
     w2v_real *row;           /* [room] one prediction's part of them */
     w2v_real *target_grads;  /* [capacity] of the loss by the score of each prediction's target */
     double log_z, shared_log_z; /* NCE's log Z as this thread has it, and as it was when the threads last met */
-    double descent;          /* of the batch's loss by log Z, with its sign turned */
     double loss;             /* sums since the caller last took them */
     int64_t n_predictions;
 } w2v_sampled;

@@ -40,18 +40,18 @@ def make_settings(loss: str, **changes):
     )
 
 
-def random_matrices(seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    in_vecs, out_vecs = (_train_double.aligned_zeros(N_WORDS, DIM + 1) for _ in range(2))
+def random_matrices(seed: int = 1, n_words: int = N_WORDS) -> tuple[np.ndarray, np.ndarray]:
+    in_vecs, out_vecs = (_train_double.aligned_zeros(n_words, DIM + 1) for _ in range(2))
     rng = np.random.default_rng(seed)
-    in_vecs[:, :DIM] = rng.normal(0, 0.8, (N_WORDS, DIM))
+    in_vecs[:, :DIM] = rng.normal(0, 0.8, (n_words, DIM))
     in_vecs[:, DIM] = 1  # what biases are multiplied by
-    out_vecs[:, : DIM + 1] = rng.normal(0, 0.8, (N_WORDS, DIM + 1))
+    out_vecs[:, : DIM + 1] = rng.normal(0, 0.8, (n_words, DIM + 1))
     return in_vecs, out_vecs
 
 
-def run(s, vecs, lr: float, epoch: int = 2, memory=None, ids=IDS):
+def run(s, vecs, lr: float, epoch: int = 2, memory=None, ids=IDS, counts=COUNTS):
     progress = _train_double.Progress()
-    plan = trainer.make_plan(s, COUNTS, *vecs, int((ids >= 0).sum()), memory, core=_train_double)
+    plan = trainer.make_plan(s, counts, *vecs, int((ids >= 0).sum()), memory, core=_train_double)
     plan.train_epoch(ids, progress, epoch=epoch, lr_start=lr, lr_end=lr)
     return progress
 
@@ -83,6 +83,22 @@ def test_an_epoch_of_the_double_build_is_the_twins_to_the_last_digits(loss, mode
     # Momentum makes more steps, and quotients by small numbers are less exact.
     for found, wanted in zip(vecs, expected, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-9 if optimizer else 1e-12)
+
+
+@pytest.mark.parametrize("model", MODELS[1:], ids=str)
+@pytest.mark.parametrize("loss", BATCHED)
+def test_a_batch_of_more_inputs_than_are_scored_at_once_is_the_twins(loss, model):
+    s = make_settings(loss, **model, batch_size=1000)
+    lines = [np.random.default_rng(4).integers(0, N_WORDS, 250).tolist()]
+    vecs = random_matrices()
+    expected = tuple(matrix.copy() for matrix in vecs)
+    progress = run(s, vecs, 0.01, ids=twins.flat_ids(lines))
+    table = _train.alias_build(trainer.noise_weights(COUNTS, s.ns_exponent)) if s.negative else None
+    sums = batch_twin.train_epoch(s, table, expected, lines, epoch=2, lr=0.01)
+    assert progress.n_predictions == sums.n_predictions == 250
+    assert progress.loss == pytest.approx(sums.loss, rel=1e-11)
+    for found, wanted in zip(vecs, expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("n_threads", [2, 3, 8, 20])
@@ -203,16 +219,21 @@ def bigrams(n_words: int, n_lines: int) -> tuple[list[list[str]], np.ndarray]:
     return [[f"w{word}" for word in line] for line in lines], table / table.sum(axis=1, keepdims=True)
 
 
+@pytest.mark.parametrize(
+    "lines", [LINES[:1] + LINES[4:5], [list(range(250))]], ids=["one part", "three parts"]
+)
 @pytest.mark.parametrize("n_threads", [1, 3])
-def test_a_learnt_z_follows_its_gradient(n_threads):
+def test_a_learnt_z_follows_its_gradient(n_threads, lines):
     """In a text that is one batch, of which no target is so frequent that it counts less."""
     s = make_settings("nce", sg=0, nce_z="learn", batch_size=1000, workers=n_threads)
-    ids = twins.flat_ids(LINES[:1] + LINES[4:5])
+    ids = twins.flat_ids(lines)
+    counts = np.ones(max(N_WORDS, ids.max() + 1), dtype=np.int64)
     assert np.bincount(ids[ids >= 0]).max() <= batch_twin.MOST_ALIKE
 
     def loss_and_log_z(log_z: float, lr: float) -> tuple[float, float]:
         memory = trainer.Memory(None, np.array([log_z]))
-        progress = run(s, random_matrices(), lr, memory=memory, ids=ids)
+        vecs = random_matrices(n_words=len(counts))
+        progress = run(s, vecs, lr, memory=memory, ids=ids, counts=counts)
         return progress.loss / progress.n_predictions, memory.nce_log_z[0]
 
     by_differences = (loss_and_log_z(0.7 + 1e-5, 0)[0] - loss_and_log_z(0.7 - 1e-5, 0)[0]) / 2e-5
