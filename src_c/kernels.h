@@ -17,8 +17,9 @@ typedef struct {
     w2v_real *const *input_steps; /* INOUT [B] rows [n] the inputs' steps are added to: the inputs themselves, or not */
     w2v_real *const *targets;     /* INOUT [T] rows [n] */
     w2v_real *const *target_steps; /* INOUT [T] rows [n] the targets' steps are added to; NULL: the targets */
-    w2v_real *const *weights;     /* IN    [B] rows [T + W2V_TILE_SLACK]: how many times the pair counts, negative
-                                   *       where the target was observed with the input, positive for noise */
+    w2v_real *const *weights;     /* IN    [B] rows [T], W2V_TILE_SLACK numbers before and after them may be read:
+                                   *       how many times the pair counts, negative where the target was observed with
+                                   *       the input, positive for noise */
     w2v_real *const *fetch;       /* IN    [T] rows to bring near meanwhile, any rows, or NULL */
     w2v_real *scratch;            /*       [W2V_TILE_SCRATCH(B, T)] */
 } w2v_tile;

@@ -35,15 +35,27 @@ W2V_INLINE vec v_abs(vec a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a);
 W2V_INLINE vec v_flip(vec a, vec sign) { return _mm256_xor_ps(a, _mm256_and_ps(_mm256_set1_ps(-0.0f), sign)); }
 W2V_INLINE int v_any_above(vec a, vec limit) { return _mm256_movemask_ps(_mm256_cmp_ps(a, limit, _CMP_GT_OQ)) != 0; }
 W2V_INLINE vec v_if_negative(vec z, vec then, vec otherwise) { return _mm256_blendv_ps(otherwise, then, z); }
-/* 2^k from 1.5 * 2^23 + k: k sits in the low mantissa bits, the rest is shifted out. */
-W2V_INLINE vec v_pow2_of_shifted(vec shifted) {
-    __m256i bits = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
-    return _mm256_castsi256_ps(_mm256_add_epi32(bits, _mm256_castps_si256(_mm256_set1_ps(1.0f))));
+/* p 2^k, 1/2 < p < 2, from 1.5 * 2^23 + k: k sits in the low mantissa bits, the rest is shifted out. */
+W2V_INLINE vec v_times_pow2(vec p, vec shifted) {
+    __m256i k = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(k, _mm256_castps_si256(p)));
 }
-/* Four sums by transposition: each horizontal addition serves two accumulators. */
-W2V_INLINE void v_sum4(vec a, vec b, vec c, vec d, float *out) {
-    vec sums = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
-    _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps(sums, 1)));
+/* Sums by transposition: each horizontal addition serves two accumulators. */
+W2V_INLINE vec halves(vec a, vec b, vec c, vec d) { return _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d)); }
+W2V_INLINE vec v_sums(const vec *s) {
+    vec low = halves(s[0], s[1], s[2], s[3]), high = halves(s[4], s[5], s[6], s[7]);
+    return _mm256_add_ps(_mm256_blend_ps(low, high, 0xF0), _mm256_permute2f128_ps(low, high, 0x21));
+}
+W2V_INLINE float v_sum(vec a) {
+    __m128 sum = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    sum = _mm_hadd_ps(sum, sum);
+    return _mm_cvtss_f32(_mm_hadd_ps(sum, sum));
+}
+W2V_INLINE vec v_lanes(int from, int to, vec within, vec otherwise) {
+    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256i before = _mm256_cmpgt_epi32(_mm256_set1_epi32(from), lanes);
+    const __m256i until = _mm256_cmpgt_epi32(_mm256_set1_epi32(to), lanes);
+    return _mm256_blendv_ps(otherwise, within, _mm256_castsi256_ps(_mm256_andnot_si256(before, until)));
 }
 
 #include "vec_math.h"

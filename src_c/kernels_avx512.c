@@ -37,21 +37,29 @@ W2V_INLINE int v_any_above(vec a, vec limit) { return _mm512_cmp_ps_mask(a, limi
 W2V_INLINE vec v_if_negative(vec z, vec then, vec otherwise) {
     return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(z)), otherwise, then);
 }
-/* 2^k from 1.5 * 2^23 + k: k sits in the low mantissa bits, the rest is shifted out. */
-W2V_INLINE vec v_pow2_of_shifted(vec shifted) {
-    __m512i bits = _mm512_slli_epi32(_mm512_castps_si512(shifted), 23);
-    return _mm512_castsi512_ps(_mm512_add_epi32(bits, _mm512_castps_si512(_mm512_set1_ps(1.0f))));
+/* p 2^k, 1/2 < p < 2, from 1.5 * 2^23 + k: k sits in the low mantissa bits, the rest is shifted out. */
+W2V_INLINE vec v_times_pow2(vec p, vec shifted) {
+    __m512i k = _mm512_slli_epi32(_mm512_castps_si512(shifted), 23);
+    return _mm512_castsi512_ps(_mm512_add_epi32(k, _mm512_castps_si512(p)));
 }
-/* Four sums by transposition: halves, then quarters, of different accumulators share each addition. */
+/* Sums by transposition: halves, then quarters, of different accumulators share each addition. */
 W2V_INLINE vec pair(vec a, vec b) { /* quarters a0+a2, a1+a3, b0+b2, b1+b3 */
     return _mm512_add_ps(_mm512_mask_blend_ps(0xFF00, a, b), _mm512_shuffle_f32x4(a, b, 0x4E));
 }
-W2V_INLINE void v_sum4(vec a, vec b, vec c, vec d, float *out) {
+W2V_INLINE vec quarters(vec a, vec b, vec c, vec d) { /* one each, of four numbers */
     vec ab = pair(a, b), cd = pair(c, d);
-    vec sums = _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xDD));
-    sums = _mm512_add_ps(sums, _mm512_permute_ps(sums, 0x4E)); /* one quarter each for a, b, c, d */
-    sums = _mm512_add_ps(sums, _mm512_permute_ps(sums, 0xB1));
-    _mm_storeu_ps(out, _mm512_castps512_ps128(_mm512_maskz_compress_ps(0x1111, sums)));
+    return _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xDD));
+}
+W2V_INLINE vec halved(vec a, vec b) { /* the four numbers of each quarter become two */
+    return _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x88), _mm512_shuffle_ps(a, b, 0xDD));
+}
+W2V_INLINE vec v_sums(const vec *s) {
+    vec first = halved(quarters(s[0], s[4], s[8], s[12]), quarters(s[1], s[5], s[9], s[13]));
+    return halved(first, halved(quarters(s[2], s[6], s[10], s[14]), quarters(s[3], s[7], s[11], s[15])));
+}
+W2V_INLINE float v_sum(vec a) { return _mm512_reduce_add_ps(a); }
+W2V_INLINE vec v_lanes(int from, int to, vec within, vec otherwise) {
+    return _mm512_mask_mov_ps(otherwise, (__mmask16)((1u << to) - (1u << from)), within);
 }
 
 #include "vec_math.h"

@@ -12,111 +12,11 @@
 #include "base.h"
 #include "kernels.h"
 
-/* NI inputs x NT targets, all scores at once, from numbers from .. to - 1 of the rows: out[i * NT + t]. Writes up to 3
- * numbers past the end. NI and NT are constants after inlining; the accumulators live in registers. */
-W2V_INLINE void scores_block(w2v_real *const *inputs, w2v_real *const *targets, int64_t from, int64_t to, w2v_real *out,
-                             const int NI, const int NT) {
-    vec sums[4 * V_BLOCK + 4];
-    W2V_UNROLL
-    for (int k = 0; k < NI * NT + 3; k++) sums[k] = v_zero();
-    for (int64_t d = from; d < to; d += V_WIDTH) {
-        vec x[4];
-        W2V_UNROLL
-        for (int i = 0; i < NI; i++) x[i] = v_load(inputs[i] + d);
-        W2V_UNROLL
-        for (int t = 0; t < NT; t++) {
-            vec y = v_load(targets[t] + d);
-            W2V_UNROLL
-            for (int i = 0; i < NI; i++) sums[i * NT + t] = v_fma(x[i], y, sums[i * NT + t]);
-        }
-    }
-    W2V_UNROLL
-    for (int k = 0; k < NI * NT; k += 4) v_sum4(sums[k], sums[k + 1], sums[k + 2], sums[k + 3], out + k);
-}
-
-/* Targets and inputs learn from each other: y_t += sum_i g_it x_i while step_i += sum_t g_it y_t with the y_t from
- * before; `apart` says that what the targets learn goes to rows of its own. The NT old and NT new target registers
- * stay put while the inputs stream through. Rows that will be wanted next are prefetched a line at a time between the
- * arithmetic: all at once, they would wait for each other. */
-W2V_INLINE void steps_block(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
-                            const int32_t n_inputs, const int NT, const int apart) {
-    w2v_real *const *targets = tile->targets + first_target;
-    w2v_real *const *target_steps = apart ? tile->target_steps + first_target : targets;
-    w2v_real *const *fetch = tile->fetch ? tile->fetch + first_target : targets;
-    w2v_real *const *inputs = tile->inputs, *const *input_steps = tile->input_steps;
-    for (int64_t d = from; d < to; d += V_WIDTH) {
-        vec y_old[V_BLOCK], y_new[V_BLOCK];
-        W2V_UNROLL
-        for (int t = 0; t < NT; t++) y_old[t] = y_new[t] = v_load(targets[t] + d);
-        W2V_UNROLL
-        for (int t = 0; t < NT && apart; t++) y_new[t] = v_load(target_steps[t] + d);
-        W2V_UNROLL
-        for (int t = 0; t < NT; t++) W2V_PREFETCH(fetch[t] + d);
-        for (int32_t i = 0; i < n_inputs; i++) {
-            vec x = v_load(inputs[i] + d), step = v_load(input_steps[i] + d);
-            W2V_UNROLL
-            for (int t = 0; t < NT; t++) {
-                vec g_it = v_set1(g[i * NT + t]);
-                y_new[t] = v_fma(g_it, x, y_new[t]);
-                step = v_fma(g_it, y_old[t], step);
-            }
-            v_store(input_steps[i] + d, step);
-        }
-        W2V_UNROLL
-        for (int t = 0; t < NT; t++) v_store(target_steps[t] + d, y_new[t]);
-    }
-}
-
-/* Inputs four, three or two at a time where the registers hold them (a last single one would be the slowest). */
-static void scores_of_width(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, w2v_real *out,
-                            int nt) {
-    w2v_real *const *inputs = tile->inputs, *const *targets = tile->targets + first_target;
-#define SCORES(NT)                                                                                           \
-    case NT:                                                                                                 \
-        for (int32_t i = 0, left = tile->n_inputs; left > 0;) {                                              \
-            int take = NT <= V_QUAD ? (left == 5 ? 3 : left > 4 ? 4 : left) : left > 1 ? 2 : 1;              \
-            if (NT <= V_QUAD && take == 4) scores_block(inputs + i, targets, from, to, out + i * NT, 4, NT);        \
-            else if (NT <= V_QUAD && take == 3) scores_block(inputs + i, targets, from, to, out + i * NT, 3, NT);   \
-            else if (take == 2) scores_block(inputs + i, targets, from, to, out + i * NT, 2, NT);                   \
-            else scores_block(inputs + i, targets, from, to, out + i * NT, 1, NT);                                  \
-            i += take;                                                                                       \
-            left -= take;                                                                                    \
-        }                                                                                                    \
-        break;
-    switch (nt) {
-        V_FOR_EACH_WIDTH(SCORES)
-    }
-#undef SCORES
-}
-
-static void steps_of_width(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
-                           int nt) {
-#define STEPS(NT)                                                                                            \
-    case NT:                                                                                                 \
-        if (tile->target_steps) steps_block(tile, first_target, from, to, g, tile->n_inputs, NT, 1);                \
-        else if (tile->n_inputs == 1) steps_block(tile, first_target, from, to, g, 1, NT, 0);                       \
-        else steps_block(tile, first_target, from, to, g, tile->n_inputs, NT, 0);                                   \
-        break;
-    switch (nt) {
-        V_FOR_EACH_WIDTH(STEPS)
-    }
-#undef STEPS
-}
-
 /* log(1 + exp(z)), and its derivative, the sigmoid. */
 W2V_INLINE vec v_logistic(vec z, vec *sigmoid) {
-    /* With e = exp(-|z|), the sigmoid needs 1 / (1 + e) and the logarithm e / (2 + e): one division for both. */
-    const vec one = v_set1(1);
-    vec e = v_exp_minus(v_abs(z)), one_e = v_add(one, e), two_e = v_add(one, one_e);
-    vec inverse = v_div(one, v_mul(one_e, two_e));
-    *sigmoid = v_mul(v_if_negative(z, e, one), v_mul(two_e, inverse));
-    return v_add(v_max(v_zero(), z), v_log1p(e, v_mul(e, v_mul(one_e, inverse))));
-}
-
-W2V_INLINE w2v_real sum_of(vec a) {
-    w2v_real sums[4];
-    v_sum4(a, v_zero(), v_zero(), v_zero(), sums);
-    return sums[0];
+    const vec one = v_set1(1), e = v_exp_minus(v_abs(z));
+    *sigmoid = v_div(v_if_negative(z, e, one), v_add(one, e));
+    return v_add(v_max(v_zero(), z), v_log1p(e));
 }
 
 /* The guard of the logistic losses: where |z| exceeds W2V_SCORE_LIMIT the step is scaled by W2V_SCORE_LIMIT / |z|.
@@ -132,19 +32,147 @@ W2V_INLINE vec v_guarded(vec step, vec z) {
 }
 
 /* With z the score, negated where the weight is negative, a pair's loss is |weight| softplus(z) and its gradient with
- * respect to the score is weight * sigmoid(z); the step is -lr times that. Turns scores into steps in place; returns
- * the loss. */
-W2V_INLINE double steps_from_scores(w2v_real *scores, const w2v_real *weights, int64_t n_scores, w2v_real lr) {
-    const vec minus_lr = v_set1(-lr);
-    vec loss = v_zero();
-    for (int64_t k = 0; k < n_scores; k += V_WIDTH) {
-        vec weight = v_loadu(weights + k);
-        vec z = v_flip(v_loadu(scores + k), weight), sigmoid;
-        loss = v_fma(v_abs(weight), v_logistic(z, &sigmoid), loss);
-        vec step = v_mul(v_mul(minus_lr, weight), sigmoid);
-        v_storeu(scores + k, v_guarded(step, z));
+ * respect to the score is weight * sigmoid(z); the step is -lr times that. */
+W2V_INLINE vec v_factor(vec score, vec weight, vec minus_lr, vec *loss) {
+    vec z = v_flip(score, weight), sigmoid;
+    *loss = v_fma(v_abs(weight), v_logistic(z, &sigmoid), *loss);
+    return v_guarded(v_mul(v_mul(minus_lr, weight), sigmoid), z);
+}
+
+W2V_INLINE int at_least(int a, int b) { return a > b ? a : b; }
+W2V_INLINE int at_most(int a, int b) { return a < b ? a : b; }
+
+/* Numbers k .. k + V_WIDTH - 1 of NI rows of NT weights laid end to end, put together in a register: what was stored in
+ * small pieces cannot be loaded as a whole until all of it has reached the cache. Past the end weights are 0. */
+W2V_INLINE vec weights_from(w2v_real *const *weights, int32_t first_target, const int k, const int NI, const int NT) {
+    vec all = v_zero();
+    W2V_UNROLL
+    for (int i = 0; i < NI; i++) {
+        const int from = at_least(0, i * NT - k), to = at_most(V_WIDTH, (i + 1) * NT - k);
+        if (from < to) all = v_lanes(from, to, v_loadu(weights[i] + first_target + k - i * NT), all);
     }
-    return (double)sum_of(loss);
+    return all;
+}
+
+/* Of NI inputs x NT targets: all scores at once, from numbers from .. to - 1 of the rows, out[i * NT + t]; or, with
+ * weights, the factors that follow from them, whose loss is returned. The sigmoid of what is still in registers waits
+ * for no store, and the next inputs' products go on beside it. Writes up to V_WIDTH - 1 numbers past the end. NI and NT
+ * are constants after inlining; the accumulators live in registers. */
+W2V_INLINE vec scores_block(w2v_real *const *inputs, w2v_real *const *targets, int64_t from, int64_t to, w2v_real *out,
+                            w2v_real *const *weights, int32_t first_target, w2v_real lr, const int NI, const int NT) {
+    vec sums[4 * V_BLOCK + V_WIDTH], loss = v_zero();
+    W2V_UNROLL
+    for (int k = 0; k < NI * NT + V_WIDTH - 1; k++) sums[k] = v_zero();
+    for (int64_t d = from; d < to; d += V_WIDTH) {
+        vec x[4];
+        W2V_UNROLL
+        for (int i = 0; i < NI; i++) x[i] = v_load(inputs[i] + d);
+        W2V_UNROLL
+        for (int t = 0; t < NT; t++) {
+            vec y = v_load(targets[t] + d);
+            W2V_UNROLL
+            for (int i = 0; i < NI; i++) sums[i * NT + t] = v_fma(x[i], y, sums[i * NT + t]);
+        }
+    }
+    W2V_UNROLL
+    for (int k = 0; k < NI * NT; k += V_WIDTH) {
+        vec scores = v_sums(sums + k);
+        if (weights) scores = v_factor(scores, weights_from(weights, first_target, k, NI, NT), v_set1(-lr), &loss);
+        v_storeu(out + k, scores);
+    }
+    return loss;
+}
+
+/* Where the steps of a tile's rows go. */
+enum { AT_ONCE, INPUTS_APART, BOTH_APART };
+
+/* Targets and inputs learn from each other: y_t += sum_i g_it x_i while step_i += sum_t g_it y_t with the y_t from
+ * before. The NT old and NT new target registers stay put while the inputs stream through, whose steps are summed by
+ * halves: one sum would be waited for as long as all of it takes. Rows that will be wanted next are prefetched a line at
+ * a time between the arithmetic: all at once, they would wait for each other. */
+W2V_INLINE void move_block(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
+                           const int NT, const int where) {
+    w2v_real *const *targets = tile->targets + first_target;
+    w2v_real *const *target_steps = where == BOTH_APART ? tile->target_steps + first_target : targets;
+    w2v_real *const *fetch = tile->fetch ? tile->fetch + first_target : targets;
+    w2v_real *const *inputs = tile->inputs, *const *input_steps = where == AT_ONCE ? inputs : tile->input_steps;
+    for (int64_t d = from; d < to; d += V_WIDTH) {
+        vec y_old[V_BLOCK], y_new[V_BLOCK];
+        W2V_UNROLL
+        for (int t = 0; t < NT; t++) y_old[t] = y_new[t] = v_load(targets[t] + d);
+        W2V_UNROLL
+        for (int t = 0; t < NT && where == BOTH_APART; t++) y_new[t] = v_load(target_steps[t] + d);
+        W2V_UNROLL
+        for (int t = 0; t < NT; t++) W2V_PREFETCH(fetch[t] + d);
+        for (int32_t i = 0; i < tile->n_inputs; i++) {
+            vec x = v_load(inputs[i] + d), step[2] = {where == AT_ONCE ? x : v_load(input_steps[i] + d), v_zero()};
+            W2V_UNROLL
+            for (int t = 0; t < NT; t++) {
+                vec g_it = v_set1(g[i * NT + t]);
+                y_new[t] = v_fma(g_it, x, y_new[t]);
+                step[t % 2] = v_fma(g_it, y_old[t], step[t % 2]);
+            }
+            v_store(input_steps[i] + d, v_add(step[0], step[1]));
+        }
+        W2V_UNROLL
+        for (int t = 0; t < NT; t++) v_store(target_steps[t] + d, y_new[t]);
+    }
+}
+
+/* Inputs four, three or two at a time where the registers hold them (a last single one would be the slowest). */
+W2V_INLINE vec inputs_by_blocks(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, w2v_real *out,
+                                w2v_real *const *weights, w2v_real lr, const int NT) {
+    w2v_real *const *inputs = tile->inputs, *const *targets = tile->targets + first_target;
+    vec loss = v_zero();
+    for (int32_t left = tile->n_inputs, take; left > 0; left -= take) {
+        take = NT <= V_QUAD ? (left == 5 ? 3 : left > 4 ? 4 : left) : left > 1 ? 2 : 1;
+#define BLOCK(NI) loss = v_add(loss, scores_block(inputs, targets, from, to, out, weights, first_target, lr, NI, NT))
+        if (NT <= V_QUAD && take == 4) BLOCK(4);
+        else if (NT <= V_QUAD && take == 3) BLOCK(3);
+        else if (take == 2) BLOCK(2);
+        else BLOCK(1);
+#undef BLOCK
+        inputs += take;
+        out += take * NT;
+        if (weights) weights += take;
+    }
+    return loss;
+}
+
+static void scores_of_width(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, w2v_real *scores,
+                            int nt) {
+#define SCORES(NT)                                                                                           \
+    case NT: inputs_by_blocks(tile, first_target, from, to, scores, NULL, 0, NT); break;
+    switch (nt) {
+        V_FOR_EACH_WIDTH(SCORES)
+    }
+#undef SCORES
+}
+
+/* The same, and on to the factors; returns the loss. */
+static vec factors_of_width(const w2v_tile *tile, int32_t first_target, int64_t n, w2v_real *factors, w2v_real lr,
+                            int nt) {
+#define FACTORS(NT)                                                                                          \
+    case NT: return inputs_by_blocks(tile, first_target, 0, n, factors, tile->weights, lr, NT);
+    switch (nt) {
+        V_FOR_EACH_WIDTH(FACTORS)
+    }
+#undef FACTORS
+    return v_zero();
+}
+
+static void move_of_width(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
+                          int nt) {
+#define MOVE(NT)                                                                                             \
+    case NT:                                                                                                 \
+        if (tile->target_steps) move_block(tile, first_target, from, to, g, NT, BOTH_APART);                 \
+        else if (tile->inputs != tile->input_steps) move_block(tile, first_target, from, to, g, NT, INPUTS_APART); \
+        else move_block(tile, first_target, from, to, g, NT, AT_ONCE);                                       \
+        break;
+    switch (nt) {
+        V_FOR_EACH_WIDTH(MOVE)
+    }
+#undef MOVE
 }
 
 /* Bring together the inputs' weights of one block of targets. May write one vector past the end. */
@@ -166,46 +194,41 @@ static void tile_scores(const w2v_tile *tile, int64_t from, int64_t to, w2v_real
     scores_of_width(tile, t, from, to, scores + (int64_t)tile->n_inputs * t, nt);
 }
 
-/* From scores and weights, as tile_scores and gather_weights leave them, to the moves of numbers from .. to - 1 of all
- * rows. */
-W2V_INLINE double learn_scores(const w2v_tile *tile, int64_t from, int64_t to, w2v_real *scores, w2v_real *weights,
-                               w2v_real lr) {
-    const int64_t n_scores = (int64_t)tile->n_inputs * tile->n_targets;
-    v_storeu(scores + n_scores, v_zero()); /* the lanes past the end: a score of 0 that weighs nothing */
-    v_storeu(weights + n_scores, v_zero());
-    const double loss = steps_from_scores(scores, weights, n_scores, lr);
+/* Move numbers from .. to - 1 of all rows: blocks of at most V_BLOCK targets in turn. Where the inputs' steps go to the
+ * inputs themselves, later blocks see inputs that earlier ones moved: a difference of second order in lr, as between
+ * neighbouring pairs of plain stochastic gradient descent. */
+W2V_INLINE void move_rows(const w2v_tile *tile, int64_t from, int64_t to, const w2v_real *factors) {
     FOR_EACH_BLOCK(tile->n_targets)
-    steps_of_width(tile, t, from, to, scores + (int64_t)tile->n_inputs * t, nt);
-    return loss;
+    move_of_width(tile, t, from, to, factors + (int64_t)tile->n_inputs * t, nt);
 }
 
-/* All scores come before the first update; then blocks of at most V_BLOCK targets learn in turn. Where the inputs'
- * steps go to the inputs themselves, later blocks see inputs that earlier ones moved: a difference of second
- * order in lr, as between neighbouring pairs of plain stochastic gradient descent. */
+/* All scores come before the first update. */
 static double logistic_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
-    const int32_t B = tile->n_inputs;
-    w2v_real *scores = tile->scratch, *weights = scores + (int64_t)B * tile->n_targets + 2 * W2V_TILE_SLACK;
-    FOR_EACH_BLOCK(tile->n_targets) {
-        /* Before the scores, so that these stores are long done when wider loads want them back. */
-        gather_weights(tile, t, nt, weights + (int64_t)B * t);
-        scores_of_width(tile, t, 0, n, scores + (int64_t)B * t, nt);
-    }
-    return learn_scores(tile, 0, n, scores, weights, lr);
+    vec loss = v_zero();
+    FOR_EACH_BLOCK(tile->n_targets)
+    loss = v_add(loss, factors_of_width(tile, t, n, tile->scratch + (int64_t)tile->n_inputs * t, lr, nt));
+    move_rows(tile, 0, n, tile->scratch);
+    return (double)v_sum(loss);
 }
 
 static double tile_steps(const w2v_tile *tile, int64_t from, int64_t to, const w2v_parts *parts, w2v_real lr) {
     const int32_t B = tile->n_inputs;
     const int64_t n_scores = (int64_t)B * tile->n_targets;
-    w2v_real *scores = tile->scratch, *weights = scores + n_scores + 2 * W2V_TILE_SLACK;
+    w2v_real *factors = tile->scratch, *weights = factors + n_scores + 2 * W2V_TILE_SLACK;
+    const vec minus_lr = v_set1(-lr);
+    vec loss = v_zero();
     FOR_EACH_BLOCK(tile->n_targets)
     gather_weights(tile, t, nt, weights + (int64_t)B * t);
+    v_storeu(weights + n_scores, v_zero()); /* the lanes past the end weigh nothing */
     for (int64_t k = 0; k < n_scores; k += V_WIDTH) {
-        vec sum = v_loadu(parts->first + k);
+        vec score = v_loadu(parts->first + k);
         for (int64_t part = 1; part < parts->n; part++)
-            sum = v_add(sum, v_loadu(parts->first + part * parts->apart + k));
-        v_storeu(scores + k, sum);
+            score = v_add(score, v_loadu(parts->first + part * parts->apart + k));
+        if (n_scores - k < V_WIDTH) score = v_lanes(0, (int)(n_scores - k), score, v_zero());
+        v_storeu(factors + k, v_factor(score, v_loadu(weights + k), minus_lr, &loss));
     }
-    return learn_scores(tile, from, to, scores, weights, lr);
+    move_rows(tile, from, to, factors);
+    return (double)v_sum(loss);
 }
 
 static void rows_sum(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum) {
@@ -229,7 +252,7 @@ static void rows_add(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real 
 static w2v_real dot(const w2v_real *a, const w2v_real *b, int64_t n) {
     vec sum = v_zero();
     for (int64_t d = 0; d < n; d += V_WIDTH) sum = v_fma(v_load(a + d), v_load(b + d), sum);
-    return sum_of(sum);
+    return v_sum(sum);
 }
 
 /* ---- rows of scores ---- */
@@ -252,7 +275,7 @@ static w2v_real exp_row(w2v_real *scores, int64_t n, w2v_real most) {
         v_storeu(scores + k, e);
         sum = v_add(sum, e);
     }
-    return sum_of(sum);
+    return v_sum(sum);
 }
 
 static void scale_row(w2v_real *scores, int64_t n, w2v_real factor) {
@@ -268,7 +291,7 @@ static double logistic_row(w2v_real *scores, int64_t n) {
         loss = v_add(loss, v_logistic(z, &sigmoid));
         v_storeu(scores + k, v_guarded(sigmoid, z));
     }
-    return (double)sum_of(loss);
+    return (double)v_sum(loss);
 }
 
 /* Probabilities that are all but 1 would divide by nothing. */
@@ -286,7 +309,7 @@ static double blackout_row(w2v_real *probs, int64_t n, double *odds) {
     double all = 1;
     v_storeu(lanes, product);
     for (int lane = 0; lane < V_WIDTH; lane++) all *= (double)lanes[lane];
-    *odds = (double)sum_of(sum);
+    *odds = (double)v_sum(sum);
     const vec other = v_set1((w2v_real)(1 - *odds));
     for (int64_t k = 0; k < n; k += V_WIDTH) {
         vec p = v_loadu(probs + k), rest = v_max(least, v_sub(one, p));

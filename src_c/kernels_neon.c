@@ -34,14 +34,19 @@ W2V_INLINE int v_any_above(vec a, vec limit) { return vmaxvq_u32(vcgtq_f32(a, li
 W2V_INLINE vec v_if_negative(vec z, vec then, vec otherwise) {
     return vbslq_f32(vcltq_f32(z, vdupq_n_f32(0)), then, otherwise);
 }
-/* 2^k from 1.5 * 2^23 + k: k sits in the low mantissa bits, the rest is shifted out. */
-W2V_INLINE vec v_pow2_of_shifted(vec shifted) {
-    int32x4_t bits = vshlq_n_s32(vreinterpretq_s32_f32(shifted), 23);
-    return vreinterpretq_f32_s32(vaddq_s32(bits, vreinterpretq_s32_f32(vdupq_n_f32(1.0f))));
+/* p 2^k, 1/2 < p < 2, from 1.5 * 2^23 + k: k sits in the low mantissa bits, the rest is shifted out. */
+W2V_INLINE vec v_times_pow2(vec p, vec shifted) {
+    int32x4_t k = vshlq_n_s32(vreinterpretq_s32_f32(shifted), 23);
+    return vreinterpretq_f32_s32(vaddq_s32(k, vreinterpretq_s32_f32(p)));
 }
-/* Four sums by transposition: each pairwise addition serves two accumulators. */
-W2V_INLINE void v_sum4(vec a, vec b, vec c, vec d, float *out) {
-    vst1q_f32(out, vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d)));
+/* Sums by transposition: each pairwise addition serves two accumulators. */
+W2V_INLINE vec v_sums(const vec *s) { return vpaddq_f32(vpaddq_f32(s[0], s[1]), vpaddq_f32(s[2], s[3])); }
+W2V_INLINE float v_sum(vec a) { return vaddvq_f32(a); }
+W2V_INLINE vec v_lanes(int from, int to, vec within, vec otherwise) {
+    const int32_t numbers[4] = {0, 1, 2, 3};
+    const int32x4_t lanes = vld1q_s32(numbers);
+    const uint32x4_t after = vcgeq_s32(lanes, vdupq_n_s32(from)), before = vcltq_s32(lanes, vdupq_n_s32(to));
+    return vbslq_f32(vandq_u32(after, before), within, otherwise);
 }
 
 #include "vec_math.h"

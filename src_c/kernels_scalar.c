@@ -31,18 +31,15 @@ W2V_INLINE vec v_if_negative(vec z, vec then, vec otherwise) { return z >= 0 ? o
 #ifdef W2V_DOUBLE
 W2V_INLINE vec v_sqrt(vec a) { return sqrt(a); }
 W2V_INLINE vec v_exp_minus(vec a) { return exp(-a); }
-W2V_INLINE vec v_log1p(vec e, vec t) { return (void)t, log1p(e); }
+W2V_INLINE vec v_log1p(vec e) { return log1p(e); }
 #else
 W2V_INLINE vec v_sqrt(vec a) { return sqrtf(a); }
 W2V_INLINE vec v_exp_minus(vec a) { return expf(-a); }
-W2V_INLINE vec v_log1p(vec e, vec t) { return (void)t, log1pf(e); }
+W2V_INLINE vec v_log1p(vec e) { return log1pf(e); }
 #endif
-W2V_INLINE void v_sum4(vec a, vec b, vec c, vec d, w2v_real *out) {
-    out[0] = a;
-    out[1] = b;
-    out[2] = c;
-    out[3] = d;
-}
+W2V_INLINE vec v_sums(const vec *s) { return s[0]; }
+W2V_INLINE w2v_real v_sum(vec a) { return a; }
+W2V_INLINE vec v_lanes(int from, int to, vec within, vec otherwise) { return from < to ? within : otherwise; }
 
 #include "matrix_body.h"
 

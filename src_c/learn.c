@@ -43,7 +43,7 @@ w2v_status w2v_learner_init(w2v_learner *learner, const w2v_plan *plan) {
         for (int32_t i = 0; i < 2 * n_windows; i++) learner->hidden[i] = learner->hidden_rows + i * plan->stride;
         learner->hidden_steps = learner->hidden + n_windows;
         memset(learner->hit_row, 0, sizeof learner->hit_row);
-        for (int64_t i = 0; i < n_inputs; i++) learner->hit_weights[i] = learner->hit_row;
+        for (int64_t i = 0; i < n_inputs; i++) learner->hit_weights[i] = learner->hit_row + W2V_TILE_SLACK;
         return W2V_OK;
     }
     w2v_learner_free(learner);
@@ -77,7 +77,7 @@ w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
     problem->contexts = malloc(n_contexts * sizeof *problem->contexts);
     problem->set_starts = calloc(n_sets + 1, sizeof *problem->set_starts);
     problem->targets = malloc(2 * n_targets * sizeof *problem->targets);
-    problem->weights = calloc(n_windows * n_targets, sizeof *problem->weights);
+    problem->weights = calloc(n_windows * n_targets + W2V_TILE_SLACK, sizeof *problem->weights);
     problem->weight_stride = (int64_t)n_targets;
     problem->input_weights = malloc(n_contexts * sizeof *problem->input_weights);
     problem->hits = malloc(n_sets * n_windows * sizeof *problem->hits);
@@ -121,7 +121,7 @@ int w2v_problem_add(w2v_problem *problem, const w2v_learner *learner, const w2v_
 }
 
 static w2v_real *weight_of(const w2v_problem *problem, int32_t g, int64_t target) {
-    return problem->weights + g * problem->weight_stride + target;
+    return problem->weights + W2V_TILE_SLACK + g * problem->weight_stride + target;
 }
 
 /* The target from `start` on that is `row`, among the last that a tile needs distinct, or else a new one at the end,
@@ -162,7 +162,7 @@ static int64_t add_path(w2v_problem *problem, const w2v_learner *learner) {
     const int32_t center = problem->centers[0];
     int64_t end = 0;
     for (int64_t entry = tree->offsets[center]; entry < tree->offsets[center + 1]; entry++) {
-        problem->weights[end] = tree->codes[entry] ? 1 : -1;
+        *weight_of(problem, 0, end) = tree->codes[entry] ? 1 : -1;
         problem->targets[end++] = out_row(learner, tree->nodes[entry]);
     }
     return end;
