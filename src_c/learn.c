@@ -108,14 +108,18 @@ static w2v_real *out_row(const w2v_learner *learner, int64_t id) { return row_of
 
 int w2v_problem_add(w2v_problem *problem, const w2v_learner *learner, const w2v_window *window, w2v_real lr) {
     const w2v_plan *plan = learner->plan;
-    int32_t n = problem->n_contexts;
+    const w2v_rows rows = learner->optimizer.in.vectors; /* a copy: what is stored below cannot change it */
+    const size_t n_bytes = (size_t)plan->stride * sizeof(w2v_real);
+    const int32_t start = problem->n_contexts, *tokens = window->tokens;
+    w2v_real **contexts = problem->contexts + start;
     for (int64_t p = window->entering; p < window->entered && learner->fetches; p++)
-        row_prefetch(in_row(learner, window->tokens[p]), (size_t)plan->stride * sizeof(w2v_real));
-    for (int64_t p = window->low; p < window->high; p++)
-        if (p != window->pos) problem->contexts[n++] = in_row(learner, window->tokens[p]);
-    if (n == problem->n_contexts) return 0; /* a centre without contexts teaches nothing */
+        row_prefetch(row_of(&rows, tokens[p]), n_bytes);
+    for (int64_t p = window->low; p < window->pos; p++) *contexts++ = row_of(&rows, tokens[p]);
+    for (int64_t p = window->pos + 1; p < window->high; p++) *contexts++ = row_of(&rows, tokens[p]);
+    const int32_t n = (int32_t)(contexts - problem->contexts);
+    if (n == start) return 0; /* a centre without contexts teaches nothing */
     problem->lr = lr;
-    problem->centers[problem->n_windows++] = window->tokens[window->pos];
+    problem->centers[problem->n_windows++] = tokens[window->pos];
     problem->context_starts[problem->n_windows] = problem->n_contexts = n;
     return problem->n_windows == windows_together(plan);
 }
@@ -126,31 +130,32 @@ static w2v_real *weight_of(const w2v_problem *problem, int32_t g, int64_t target
 
 /* The target from `start` on that is `row`, among the last that a tile needs distinct, or else a new one at the end,
  * which weighs nothing yet. */
-static int64_t find_target(w2v_problem *problem, int64_t start, int64_t *end, w2v_real *row) {
+W2V_INLINE int64_t find_target(w2v_problem *problem, int64_t start, int64_t *end, w2v_real *row, int32_t G) {
     const int64_t first = *end - W2V_TILE_DISTINCT > start ? *end - W2V_TILE_DISTINCT : start;
     for (int64_t at = *end - 1; at >= first; at--)
         if (problem->targets[at] == row) return at;
     problem->targets[*end] = row;
-    for (int32_t g = 0; g < problem->n_windows; g++) *weight_of(problem, g, *end) = 0;
+    for (int32_t g = 0; g < G; g++) *weight_of(problem, g, *end) = 0;
     return (*end)++;
 }
 
-/* The centres and K noise words. A noise word that is drawn again counts twice, so that the targets a tile updates
- * together are distinct rows. For a window whose centre it is it does not count, as in word2vec.c; with NCE, whose
- * noise may be any word, it is a hit (see learn_hits). */
-static int64_t add_noise_set(w2v_problem *problem, w2v_learner *learner, int32_t set) {
+/* The centres of G windows and K noise words. A noise word that is drawn again counts twice, so that the targets a tile
+ * updates together are distinct rows. For a window whose centre it is it does not count, as in word2vec.c; with NCE,
+ * whose noise may be any word, it is a hit (see learn_hits). */
+W2V_INLINE int64_t add_noise_set(w2v_problem *problem, w2v_learner *learner, int32_t set, const int32_t G) {
     const w2v_plan *plan = learner->plan;
+    const w2v_rows rows = learner->optimizer.out.vectors;
     const w2v_real weight = (w2v_real)plan->noise_weight;
     const int64_t start = problem->set_starts[set];
     w2v_real *hits = problem->hits + (int64_t)set * windows_together(plan);
-    const int32_t G = problem->n_windows, *centers = problem->centers;
+    const int32_t *centers = problem->centers;
     int64_t end = start;
     for (int32_t g = 0; g < G; g++) hits[g] = 0;
     for (int32_t g = 0; g < G; g++)
-        *weight_of(problem, g, find_target(problem, start, &end, out_row(learner, centers[g]))) = -1;
+        *weight_of(problem, g, find_target(problem, start, &end, row_of(&rows, centers[g]), G)) = -1;
     for (int32_t k = 0; k < plan->n_noise; k++) {
         const int32_t id = noise_next(&learner->noise);
-        const int64_t at = find_target(problem, start, &end, out_row(learner, id));
+        const int64_t at = find_target(problem, start, &end, row_of(&rows, id), G);
         for (int32_t g = 0; g < G; g++) *(id == centers[g] ? &hits[g] : weight_of(problem, g, at)) += weight;
     }
     return end;
@@ -171,9 +176,12 @@ static int64_t add_path(w2v_problem *problem, const w2v_learner *learner) {
 void w2v_problem_close(w2v_problem *problem, w2v_learner *learner) {
     const w2v_plan *plan = learner->plan;
     problem->n_sets = has_noise_per_pair(plan) ? problem->n_contexts : 1;
-    for (int32_t set = 0; set < problem->n_sets; set++)
-        problem->set_starts[set + 1] = plan->loss == W2V_HIERARCHICAL_SOFTMAX ? add_path(problem, learner)
-                                                                              : add_noise_set(problem, learner, set);
+    for (int32_t set = 0; set < problem->n_sets; set++) {
+        int64_t *end = &problem->set_starts[set + 1];
+        if (plan->loss == W2V_HIERARCHICAL_SOFTMAX) *end = add_path(problem, learner);
+        else if (problem->n_windows == 1) *end = add_noise_set(problem, learner, set, 1); /* without loops over windows */
+        else *end = add_noise_set(problem, learner, set, problem->n_windows);
+    }
     for (int32_t g = 0, i = 0; g < problem->n_windows; g++) {
         const int32_t end = plan->model == W2V_CBOW ? g + 1 : problem->context_starts[g + 1];
         for (; i < end; i++)

@@ -34,7 +34,7 @@ void w2v_walk_free(w2v_walk *walk) { free(walk->kept); }
 
 static int is_kept(w2v_walk *walk, int32_t id) {
     const uint32_t *keep_prob = walk->plan->keep_prob;
-    return !keep_prob || keep_prob[id] == UINT32_MAX || (uint32_t)(rng_next(&walk->rng) >> 32) <= keep_prob[id];
+    return !keep_prob || (uint32_t)(rng_next(&walk->rng) >> 32) <= keep_prob[id];
 }
 
 /* How far beyond a shard's ends to look for contexts: where subsampling drops nearly everything, there may be none. */
@@ -65,9 +65,11 @@ void w2v_walk_start(w2v_walk *walk, int64_t shard) {
     if (walk->place > 0) look_back(walk, walk->place);
 }
 
-static void keep_token(w2v_walk *walk, int32_t id) {
+/* Whether a token is kept is a coin toss, which no branch predicts: it is written in any case. There must be room. */
+static void read_token(w2v_walk *walk, int32_t id) {
     walk->kept[walk->n_kept] = id;
-    walk->line_low[walk->n_kept++] = walk->line_start;
+    walk->line_low[walk->n_kept] = walk->line_start;
+    walk->n_kept += is_kept(walk, id);
 }
 
 /* Contexts of the last centres, where the shard ends within a line. */
@@ -76,7 +78,7 @@ static void look_ahead(w2v_walk *walk) {
     const int64_t full = walk->n_kept + walk->plan->window;
     if (walk->ids[walk->end - 1] == W2V_LINE_END) return;
     for (int64_t p = walk->end; p < stop && walk->n_kept < full && walk->ids[p] != W2V_LINE_END; p++)
-        if (is_kept(walk, walk->ids[p])) keep_token(walk, walk->ids[p]);
+        read_token(walk, walk->ids[p]);
 }
 
 /* Drop the first tokens; lines that began there begin at the first one left. */
@@ -111,7 +113,7 @@ int w2v_walk_refill(w2v_walk *walk) {
             continue;
         }
         walk->n_read++;
-        if (is_kept(walk, id)) keep_token(walk, id);
+        read_token(walk, id);
     }
     if (walk->place < walk->end) {
         walk->n_ready = walk->n_kept - window;
