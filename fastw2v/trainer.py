@@ -20,13 +20,15 @@ from fastw2v.settings import Settings
 #
 # Most inputs of one tile. More in one go is faster but sums steps computed from the same, older rows; nodes near a
 # Huffman root are in every path and suffer most.
-TILE_INPUTS = {"ns": 10, "nce": 10, "hs": 4}
+TILE_INPUTS = {"ns": 12, "nce": 10, "hs": 4}
 # How often a drawn noise word is used before the next is drawn (see src_c/sampler.h), where noise is shared.
 NOISE_REUSE = 5
 # Centres that share their noise words, and noise words drawn for each that `negative` asks for, at a weight that
 # keeps the sum. CBOW has one prediction per window: several together make a tile that is worth its targets' rows.
-NOISE_CENTERS = {"sg": 1, "cbow": 4}
-NOISE_DRAWS = {"sg": 1.0, "cbow": 1.6}
+# Skip-gram's neighbours have most of their contexts in common, which are then scored once; not with NCE, whose noise may
+# be one of the centres.
+NOISE_CENTERS = {"sg": 2, "cbow": 4}
+NOISE_DRAWS = {"sg": 1.2, "cbow": 1.6}
 # The input vectors start uniform in +-START_REACH / vector_size. DIFFERS: word2vec.c has 0.5 and gensim 1; the output
 # vectors start at zero, so the first steps are in proportion to this, and a larger start learns sooner.
 START_REACH = 5.0
@@ -143,6 +145,8 @@ def noise_fields(settings: Settings) -> dict[str, float]:
     n_noise, centers, reuse = settings.negative, 0, 1
     if settings.batched or settings.loss == "hs":
         centers = 1
+    elif settings.share_noise and settings.loss == "nce" and settings.model == "sg":
+        centers, reuse = 1, NOISE_REUSE
     elif settings.share_noise:
         n_noise = math.ceil(settings.negative * NOISE_DRAWS[settings.model])
         centers, reuse = NOISE_CENTERS[settings.model], NOISE_REUSE
@@ -204,7 +208,7 @@ def make_plan(
         keep_prob=keep_thresholds(keep_probabilities(counts, settings.sample)),
         window=settings.window,
         shrink_windows=settings.shrink_windows,
-        tile_inputs=min(TILE_INPUTS.get(settings.loss, 1), 2 * settings.window),
+        tile_inputs=min(TILE_INPUTS.get(settings.loss, 1), 2 * settings.window + 2),
         hidden_scale=0.0 if settings.cbow_mean else 1.0,
         context_scale=1.0 if undivided else 0.0,
         n_tokens=n_tokens,

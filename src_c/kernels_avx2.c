@@ -7,7 +7,7 @@
 #define V_ISA avx2
 #define V_WIDTH 8
 #define V_BLOCK 6 /* 6 old + 6 new targets, an input, its step and a gradient: 15 registers */
-#define V_QUAD 0  /* two inputs x six targets already fill the registers */
+#define V_SUMS 12 /* of two inputs x six targets; with 2 inputs and a target: 15 */
 #define V_FOR_EACH_WIDTH(X) X(1) X(2) X(3) X(4) X(5) X(6)
 
 typedef __m256 vec;

@@ -60,7 +60,7 @@ W2V_INLINE vec weights_from(w2v_real *const *weights, int32_t first_target, cons
  * are constants after inlining; the accumulators live in registers. */
 W2V_INLINE vec scores_block(w2v_real *const *inputs, w2v_real *const *targets, int64_t from, int64_t to, w2v_real *out,
                             w2v_real *const *weights, int32_t first_target, w2v_real lr, const int NI, const int NT) {
-    vec sums[4 * V_BLOCK + V_WIDTH], loss = v_zero();
+    vec sums[V_SUMS + V_WIDTH], loss = v_zero();
     W2V_UNROLL
     for (int k = 0; k < NI * NT + V_WIDTH - 1; k++) sums[k] = v_zero();
     for (int64_t d = from; d < to; d += V_WIDTH) {
@@ -125,10 +125,12 @@ W2V_INLINE vec inputs_by_blocks(const w2v_tile *tile, int32_t first_target, int6
     w2v_real *const *inputs = tile->inputs, *const *targets = tile->targets + first_target;
     vec loss = v_zero();
     for (int32_t left = tile->n_inputs, take; left > 0; left -= take) {
-        take = NT <= V_QUAD ? (left == 5 ? 3 : left > 4 ? 4 : left) : left > 1 ? 2 : 1;
+        take = 4 * NT <= V_SUMS ? (left == 5 ? 3 : left > 4 ? 4 : left)
+               : 3 * NT <= V_SUMS ? (left == 3 ? 3 : left > 1 ? 2 : 1)
+               : left > 1 ? 2 : 1;
 #define BLOCK(NI) loss = v_add(loss, scores_block(inputs, targets, from, to, out, weights, first_target, lr, NI, NT))
-        if (NT <= V_QUAD && take == 4) BLOCK(4);
-        else if (NT <= V_QUAD && take == 3) BLOCK(3);
+        if (4 * NT <= V_SUMS && take == 4) BLOCK(4);
+        else if (3 * NT <= V_SUMS && take == 3) BLOCK(3);
         else if (take == 2) BLOCK(2);
         else BLOCK(1);
 #undef BLOCK

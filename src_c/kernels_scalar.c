@@ -7,7 +7,7 @@
 #define V_ISA scalar
 #define V_WIDTH 1
 #define V_BLOCK 4 /* targets held at once */
-#define V_QUAD 0  /* widest block that takes four inputs at a time */
+#define V_SUMS 8 /* of two inputs x four targets */
 #define V_FOR_EACH_WIDTH(X) X(1) X(2) X(3) X(4)
 
 typedef w2v_real vec;

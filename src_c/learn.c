@@ -74,18 +74,21 @@ w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
     memset(problem, 0, sizeof *problem);
     problem->centers = malloc(n_windows * sizeof *problem->centers);
     problem->context_starts = calloc(n_windows + 1, sizeof *problem->context_starts);
-    problem->contexts = malloc(n_contexts * sizeof *problem->contexts);
+    problem->spans = malloc(n_windows * sizeof *problem->spans);
+    /* Joint windows may reach W tokens further back than the first of them. */
+    problem->context_room = malloc((n_contexts + (size_t)plan->window) * sizeof *problem->context_room);
     problem->set_starts = calloc(n_sets + 1, sizeof *problem->set_starts);
     problem->targets = malloc(2 * n_targets * sizeof *problem->targets);
-    problem->weights = calloc(n_windows * n_targets + W2V_TILE_SLACK, sizeof *problem->weights);
+    problem->weights = calloc(((size_t)1 << n_windows) * n_targets + W2V_TILE_SLACK, sizeof *problem->weights);
     problem->weight_stride = (int64_t)n_targets;
     problem->input_weights = malloc(n_contexts * sizeof *problem->input_weights);
     problem->hits = malloc(n_sets * n_windows * sizeof *problem->hits);
-    if (!problem->centers || !problem->context_starts || !problem->contexts || !problem->set_starts ||
+    if (!problem->centers || !problem->context_starts || !problem->spans || !problem->context_room || !problem->set_starts ||
         !problem->targets || !problem->weights || !problem->input_weights || !problem->hits) {
         w2v_problem_free(problem);
         return W2V_ERR_MEMORY;
     }
+    w2v_problem_empty(problem, plan);
     /* A tile fetches as many rows as it has targets itself: what lies past the last one must be some row, too. */
     for (size_t at = 0; at < 2 * n_targets; at++) problem->targets[at] = plan->out_vecs;
     return W2V_OK;
@@ -94,7 +97,8 @@ w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
 void w2v_problem_free(w2v_problem *problem) {
     free(problem->centers);
     free(problem->context_starts);
-    free(problem->contexts);
+    free(problem->spans);
+    free(problem->context_room);
     free(problem->set_starts);
     free(problem->targets);
     free(problem->weights);
@@ -103,29 +107,54 @@ void w2v_problem_free(w2v_problem *problem) {
     memset(problem, 0, sizeof *problem);
 }
 
-static w2v_real *in_row(const w2v_learner *learner, int64_t id) { return row_of(&learner->optimizer.in.vectors, id); }
+
 static w2v_real *out_row(const w2v_learner *learner, int64_t id) { return row_of(&learner->optimizer.out.vectors, id); }
+
+int w2v_problem_takes(const w2v_problem *problem, const w2v_plan *plan, const w2v_window *window) {
+    const int32_t n = problem->n_windows;
+    return !n || !is_joint(plan) || window->number == problem->spans[n - 1].center + 1;
+}
+
+/* The contexts of one window. */
+static int32_t add_contexts(w2v_problem *problem, const w2v_rows *rows, const w2v_window *window) {
+    w2v_real **to = problem->contexts + problem->n_contexts;
+    for (int64_t p = window->low; p < window->pos; p++) *to++ = row_of(rows, window->tokens[p]);
+    for (int64_t p = window->pos + 1; p < window->high; p++) *to++ = row_of(rows, window->tokens[p]);
+    return (int32_t)(to - problem->contexts);
+}
+
+/* The tokens that no window before had, to the left and to the right. */
+static int32_t add_tokens(w2v_problem *problem, const w2v_rows *rows, const w2v_window *window) {
+    const int32_t *tokens = window->tokens + window->pos - window->number; /* by their numbers */
+    const int64_t low = window->number + window->low - window->pos, high = low + window->high - window->low;
+    if (!problem->n_windows) problem->first = problem->past = low;
+    while (problem->first > low) *--problem->contexts = row_of(rows, tokens[--problem->first]);
+    for (; problem->past < high; problem->past++)
+        problem->contexts[problem->past - problem->first] = row_of(rows, tokens[problem->past]);
+    problem->spans[problem->n_windows] = (w2v_reach){low, high, window->number};
+    return (int32_t)(problem->past - problem->first);
+}
 
 int w2v_problem_add(w2v_problem *problem, const w2v_learner *learner, const w2v_window *window, w2v_real lr) {
     const w2v_plan *plan = learner->plan;
     const w2v_rows rows = learner->optimizer.in.vectors; /* a copy: what is stored below cannot change it */
     const size_t n_bytes = (size_t)plan->stride * sizeof(w2v_real);
-    const int32_t start = problem->n_contexts, *tokens = window->tokens;
-    w2v_real **contexts = problem->contexts + start;
     for (int64_t p = window->entering; p < window->entered && learner->fetches; p++)
-        row_prefetch(row_of(&rows, tokens[p]), n_bytes);
-    for (int64_t p = window->low; p < window->pos; p++) *contexts++ = row_of(&rows, tokens[p]);
-    for (int64_t p = window->pos + 1; p < window->high; p++) *contexts++ = row_of(&rows, tokens[p]);
-    const int32_t n = (int32_t)(contexts - problem->contexts);
-    if (n == start) return 0; /* a centre without contexts teaches nothing */
+        row_prefetch(row_of(&rows, window->tokens[p]), n_bytes);
+    if (window->high - window->low < 2) return 0; /* a centre without contexts teaches nothing */
+    const int32_t n = is_joint(plan) ? add_tokens(problem, &rows, window) : add_contexts(problem, &rows, window);
     problem->lr = lr;
-    problem->centers[problem->n_windows++] = tokens[window->pos];
+    problem->n_predictions += plan->model == W2V_CBOW ? 1 : (int32_t)(window->high - window->low - 1);
+    problem->centers[problem->n_windows++] = window->tokens[window->pos];
     problem->context_starts[problem->n_windows] = problem->n_contexts = n;
     return problem->n_windows == windows_together(plan);
 }
 
+static w2v_real *weights_of(const w2v_problem *problem, int32_t windows) {
+    return problem->weights + W2V_TILE_SLACK + windows * problem->weight_stride;
+}
 static w2v_real *weight_of(const w2v_problem *problem, int32_t g, int64_t target) {
-    return problem->weights + W2V_TILE_SLACK + g * problem->weight_stride + target;
+    return weights_of(problem, 1 << g) + target;
 }
 
 /* The target from `start` on that is `row`, among the last that a tile needs distinct, or else a new one at the end,
@@ -140,13 +169,14 @@ W2V_INLINE int64_t find_target(w2v_problem *problem, int64_t start, int64_t *end
 }
 
 /* The centres of G windows and K noise words. A noise word that is drawn again counts twice, so that the targets a tile
- * updates together are distinct rows. For a window whose centre it is it does not count, as in word2vec.c; with NCE,
- * whose noise may be any word, it is a hit (see learn_hits). */
+ * updates together are distinct rows. For a window whose centre it is it does not count, as in word2vec.c, nor for
+ * windows joint with that one; with NCE, whose noise may be any word, it is a hit (see learn_hits). */
 W2V_INLINE int64_t add_noise_set(w2v_problem *problem, w2v_learner *learner, int32_t set, const int32_t G) {
     const w2v_plan *plan = learner->plan;
     const w2v_rows rows = learner->optimizer.out.vectors;
     const w2v_real weight = (w2v_real)plan->noise_weight;
     const int64_t start = problem->set_starts[set];
+    const int joint = is_joint(plan);
     w2v_real *hits = problem->hits + (int64_t)set * windows_together(plan);
     const int32_t *centers = problem->centers;
     int64_t end = start;
@@ -155,6 +185,9 @@ W2V_INLINE int64_t add_noise_set(w2v_problem *problem, w2v_learner *learner, int
         *weight_of(problem, g, find_target(problem, start, &end, row_of(&rows, centers[g]), G)) = -1;
     for (int32_t k = 0; k < plan->n_noise; k++) {
         const int32_t id = noise_next(&learner->noise);
+        int is_center = 0;
+        for (int32_t g = 0; g < G; g++) is_center |= id == centers[g];
+        if (is_center && joint) continue;
         const int64_t at = find_target(problem, start, &end, row_of(&rows, id), G);
         for (int32_t g = 0; g < G; g++) *(id == centers[g] ? &hits[g] : weight_of(problem, g, at)) += weight;
     }
@@ -173,19 +206,56 @@ static int64_t add_path(w2v_problem *problem, const w2v_learner *learner) {
     return end;
 }
 
-void w2v_problem_close(w2v_problem *problem, w2v_learner *learner) {
-    const w2v_plan *plan = learner->plan;
-    problem->n_sets = has_noise_per_pair(plan) ? problem->n_contexts : 1;
-    for (int32_t set = 0; set < problem->n_sets; set++) {
-        int64_t *end = &problem->set_starts[set + 1];
-        if (plan->loss == W2V_HIERARCHICAL_SOFTMAX) *end = add_path(problem, learner);
-        else if (problem->n_windows == 1) *end = add_noise_set(problem, learner, set, 1); /* without loops over windows */
-        else *end = add_noise_set(problem, learner, set, problem->n_windows);
-    }
+/* Each input is in one window. */
+static void weigh_contexts(const w2v_problem *problem, const w2v_plan *plan) {
     for (int32_t g = 0, i = 0; g < problem->n_windows; g++) {
         const int32_t end = plan->model == W2V_CBOW ? g + 1 : problem->context_starts[g + 1];
         for (; i < end; i++)
             problem->input_weights[i] = weight_of(problem, g, problem->n_sets > 1 ? problem->set_starts[i] : 0);
+    }
+}
+
+/* What is in several windows learns from all of them. */
+W2V_INLINE void weigh_tokens(const w2v_problem *problem, const int32_t G) {
+    const int32_t n_targets = (int32_t)problem->set_starts[1], n_tokens = problem->n_contexts;
+    for (int32_t windows = 3; windows < 1 << G; windows++) {
+        const int32_t last = windows & -windows;
+        const w2v_real *a = weights_of(problem, windows - last), *b = weights_of(problem, last);
+        w2v_real *sum = weights_of(problem, windows);
+        for (int32_t t = 0; t < n_targets && a != problem->weights + W2V_TILE_SLACK; t++) sum[t] = a[t] + b[t];
+    }
+    for (int32_t i = 0; i < n_tokens; i++) {
+        const int64_t number = problem->first + i;
+        int32_t windows = 0;
+        for (int32_t g = 0; g < G; g++) {
+            const w2v_reach *reach = &problem->spans[g];
+            windows |= ((number >= reach->low) & (number < reach->high) & (number != reach->center)) << g;
+        }
+        problem->input_weights[i] = weights_of(problem, windows);
+    }
+}
+
+/* Of a loss that draws. For the usual G, a constant, there are no loops over windows. */
+W2V_INLINE void close_noise_sets(w2v_problem *problem, w2v_learner *learner, const int32_t G) {
+    for (int32_t set = 0; set < problem->n_sets; set++)
+        problem->set_starts[set + 1] = add_noise_set(problem, learner, set, G);
+    if (is_joint(learner->plan)) weigh_tokens(problem, G);
+    else weigh_contexts(problem, learner->plan);
+}
+
+void w2v_problem_close(w2v_problem *problem, w2v_learner *learner) {
+    const w2v_plan *plan = learner->plan;
+    problem->n_sets = has_noise_per_pair(plan) ? problem->n_contexts : 1;
+    if (plan->loss == W2V_HIERARCHICAL_SOFTMAX) {
+        problem->set_starts[1] = add_path(problem, learner);
+        weigh_contexts(problem, plan);
+        return;
+    }
+    switch (problem->n_windows) {
+        case 1: close_noise_sets(problem, learner, 1); break;
+        case 2: close_noise_sets(problem, learner, 2); break;
+        case 4: close_noise_sets(problem, learner, 4); break;
+        default: close_noise_sets(problem, learner, problem->n_windows);
     }
 }
 
@@ -267,7 +337,6 @@ static int32_t learn_tile(w2v_learner *learner, const w2v_problem *problem, int3
     redirect_steps(learner, tile);
     work_tile(learner, tile, problem->lr);
     if (plan->loss == W2V_NCE) learn_hits(learner, problem, tile, first_input);
-    learner->n_predictions += tile->n_inputs;
     return tile->n_inputs;
 }
 
@@ -308,7 +377,10 @@ static void learn_cbow(w2v_learner *learner, const w2v_problem *problem) {
     }
 }
 
-void w2v_problem_empty(w2v_problem *problem) { problem->n_windows = problem->n_contexts = 0; }
+void w2v_problem_empty(w2v_problem *problem, const w2v_plan *plan) {
+    problem->n_windows = problem->n_contexts = problem->n_predictions = 0;
+    problem->contexts = problem->context_room + plan->window;
+}
 
 void w2v_learner_finish(w2v_learner *learner) {
     w2v_optimizer_move(&learner->optimizer, learner->lr);
@@ -323,8 +395,9 @@ void w2v_problem_learn(w2v_learner *learner, w2v_problem *problem, const w2v_pro
     }
     if (learner->plan->model == W2V_SKIP_GRAM) learn_skip_gram(learner, problem);
     else learn_cbow(learner, problem);
+    learner->n_predictions += problem->n_predictions;
     learner->n_unmoved += problem->n_windows;
     learner->lr = problem->lr;
     if (learner->n_unmoved >= learner->plan->step_windows) w2v_learner_finish(learner);
-    w2v_problem_empty(problem);
+    w2v_problem_empty(problem, learner->plan);
 }

@@ -10,17 +10,26 @@
 #include "sampler.h"
 #include "walk.h"
 
+/* A window as numbers of kept tokens: low .. high - 1 without `center`. */
+typedef struct {
+    int64_t low, high, center;
+} w2v_reach;
+
 /* The windows (G at most) that share their noise words, as rows. Without shared noise G is 1, and each context has
  * its own set of targets: n_sets sets instead of one. */
 typedef struct {
     w2v_real lr;
-    int32_t n_windows, n_contexts, n_sets;
+    int32_t n_windows, n_contexts, n_sets, n_predictions;
     int32_t *centers;        /* [G] */
-    int32_t *context_starts; /* [G + 1] into the next */
+    int32_t *context_starts; /* [G + 1] into the next; not if windows are joint (plan.h): ... */
+    w2v_reach *spans;         /* [G] ... contexts are all tokens from number `first` on, `past` excluded */
+    int64_t first, past;
     w2v_real **contexts;     /* [2WG] rows of in_vecs */
+    w2v_real **context_room; /* where these may begin */
     int64_t *set_starts;     /* [n_sets + 1] into the next */
     w2v_real **targets;      /* rows of out_vecs */
-    w2v_real *weights;       /* [G, weight_stride] as in w2v_tile, for each window and target */
+    w2v_real *weights;       /* [2^G, weight_stride] as in w2v_tile, for each target and what is in windows g, h, ...:
+                              *       row 2^g + 2^h + ... */
     int64_t weight_stride;
     w2v_real **input_weights; /* [2WG] the row of weights of each tile input */
     w2v_real *hits;           /* [n_sets, G] NCE only: how much noise fell on each window's own centre */
@@ -56,12 +65,14 @@ int64_t w2v_most_targets(const w2v_plan *plan);
 
 /* Begin a shard: its noise words come from a stream of their own. */
 void w2v_learner_start(w2v_learner *learner, int64_t shard);
+/* May the window be added? Else the problem must be closed first. */
+int w2v_problem_takes(const w2v_problem *problem, const w2v_plan *plan, const w2v_window *window);
 /* Add a window, which the problem does not need afterwards; returns whether that makes it full. */
 int w2v_problem_add(w2v_problem *problem, const w2v_learner *learner, const w2v_window *window, w2v_real lr);
 /* Choose the targets. */
 void w2v_problem_close(w2v_problem *problem, w2v_learner *learner);
 /* Empty it, in case it is not learnt from. */
-void w2v_problem_empty(w2v_problem *problem);
+void w2v_problem_empty(w2v_problem *problem, const w2v_plan *plan);
 /* The tile of a closed problem that begins with input number `first`: its n_inputs INOUT, all that are left, become as
  * many as it may have; targets and weights OUT. */
 void w2v_problem_tile(const w2v_problem *problem, const w2v_plan *plan, int32_t first, w2v_tile *tile);

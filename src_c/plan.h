@@ -25,6 +25,12 @@ W2V_INLINE int is_sliced(const w2v_plan *plan) {
 /* How many windows share noise words, or 1. */
 W2V_INLINE int32_t windows_together(const w2v_plan *plan) { return plan->noise_centers > 1 ? plan->noise_centers : 1; }
 
+/* Skip-gram's windows that share noise words are neighbours, and learn as one: a token is an input once, whichever of
+ * them it is in. CBOW's are from far apart (walk.h). */
+W2V_INLINE int is_joint(const w2v_plan *plan) {
+    return plan->model == W2V_SKIP_GRAM && windows_together(plan) > 1;
+}
+
 /* The numbers of a row that a matrix product works on: D, and the bias if there is one. */
 W2V_INLINE int32_t row_numbers(const w2v_plan *plan) { return (int32_t)plan->dim + plan->has_bias; }
 

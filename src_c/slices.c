@@ -133,8 +133,8 @@ static void learn_group(hand *h, int64_t number) {
         if (t < later->n_problems) fetch_inputs(h, &later->problems[t]);
         parts.first = run->parts[number % 2] + group->starts[t];
         h->loss += run->kernels->tile_steps(&tile, h->from, h->to, &parts, group->lr);
-        h->n_predictions += tile.n_inputs;
     }
+    for (int32_t k = 0; k < group->n_problems; k++) h->n_predictions += group->problems[k].n_predictions;
     if (run->plan->model == W2V_CBOW) spread_hidden(h, group);
 }
 

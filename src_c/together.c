@@ -10,7 +10,7 @@
 enum { ROOM_BETWEEN = 2 * W2V_TILE_SLACK };
 
 static int32_t most_problems(const w2v_plan *plan) {
-    const int32_t G = windows_together(plan);
+    const int32_t G = is_joint(plan) ? 1 : windows_together(plan); /* joint windows may be any number */
     return (plan->windows_at_once + G - 1) / G;
 }
 
@@ -162,9 +162,13 @@ void w2v_chooser_fill(w2v_chooser *chooser, w2v_group *group) {
     while (group->n_windows < chooser->plan->windows_at_once && (chooser->has_window || read_window(chooser))) {
         chooser->has_window = !note_words(chooser) && group->n_windows > 0;
         if (chooser->has_window) break;
+        if (problem && !w2v_problem_takes(problem, chooser->plan, &chooser->window)) {
+            close_problem(chooser, group);
+            problem = NULL;
+        }
         if (!problem) {
             problem = &group->problems[group->n_problems];
-            w2v_problem_empty(problem);
+            w2v_problem_empty(problem, chooser->plan);
         }
         group->lr = lr_after(chooser->plan, chooser->tokens_done);
         group->n_windows++;

@@ -105,8 +105,9 @@ static void learn_ready_windows(const epoch_run *run, worker *w, w2v_real lr) {
             if (!w2v_batch_add(&w->sampled.batch, &window, lr)) continue;
             w2v_sampled_learn(&w->sampled);
             if (flag_get(&run->progress->stop)) return; /* a piece of text may be seconds of work */
-        } else if (w2v_problem_add(newest_of(w), &w->learner, &window, lr)) {
-            close_newest(w);
+        } else {
+            if (!w2v_problem_takes(newest_of(w), run->plan, &window)) close_newest(w);
+            if (w2v_problem_add(newest_of(w), &w->learner, &window, lr)) close_newest(w);
         }
     }
 }

@@ -22,7 +22,10 @@ w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *id
     walk->plan = plan;
     walk->ids = ids;
     walk->n_ids = n_ids;
-    walk->n_lanes = is_sliced(plan) ? plan->windows_at_once : windows_together(plan);
+    walk->run = is_joint(plan) ? windows_together(plan) : 1;
+    walk->n_lanes = is_sliced(plan) ? (plan->windows_at_once + walk->run - 1) / walk->run
+                    : is_joint(plan) ? 1
+                                     : windows_together(plan);
     walk->capacity = W2V_WALK_PIECE + 4 * (int64_t)plan->window;
     walk->kept = malloc(3 * (size_t)walk->capacity * sizeof *walk->kept);
     walk->line_low = walk->kept + walk->capacity;
@@ -61,7 +64,7 @@ void w2v_walk_start(w2v_walk *walk, int64_t shard) {
     walk->end = walk->place + places < walk->n_ids ? walk->place + places : walk->n_ids;
     walk->n_read = 0;
     walk->rng = rng_stream(walk->plan->seed, walk->plan->epoch, (uint64_t)shard);
-    walk->n_kept = walk->n_ready = walk->line_start = 0;
+    walk->n_kept = walk->n_ready = walk->n_dropped = walk->line_start = 0;
     if (walk->place > 0) look_back(walk, walk->place);
 }
 
@@ -83,6 +86,7 @@ static void look_ahead(w2v_walk *walk) {
 
 /* Drop the first tokens; lines that began there begin at the first one left. */
 static void drop_tokens(w2v_walk *walk, int32_t n) {
+    walk->n_dropped += n;
     walk->n_kept -= n;
     memmove(walk->kept, walk->kept + n, (size_t)walk->n_kept * sizeof *walk->kept);
     for (int64_t p = 0; p < walk->n_kept; p++)
@@ -123,7 +127,7 @@ int w2v_walk_refill(w2v_walk *walk) {
     }
     find_line_ends(walk);
     walk->lane_length = (walk->n_ready - walk->first + walk->n_lanes - 1) / walk->n_lanes;
-    walk->lane = walk->step = 0;
+    walk->lane = walk->step = walk->taken = 0;
     return 1;
 }
 
@@ -134,18 +138,20 @@ int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
     const w2v_plan *plan = walk->plan;
     int64_t pos, step;
     do {
-        step = walk->step;
+        step = walk->step + walk->taken;
         if (step >= walk->lane_length) return 0;
         pos = walk->first + walk->lane * walk->lane_length + step;
+        if (++walk->taken < walk->run && step + 1 < walk->lane_length) continue;
+        walk->taken = 0;
         if (++walk->lane == walk->n_lanes) {
             walk->lane = 0;
-            walk->step++;
+            walk->step += walk->run;
         }
     } while (pos >= walk->n_ready);
 
     int64_t reach_now = plan->window;
     if (plan->shrink_windows) reach_now = 1 + high_below(rng_next(&walk->rng), (uint32_t)plan->window);
-    *window = (w2v_window){.tokens = walk->kept, .pos = pos};
+    *window = (w2v_window){.tokens = walk->kept, .pos = pos, .number = walk->n_dropped + pos};
     window->low = at_least(pos - reach_now, walk->line_low[pos]);
     window->high = at_most(pos + reach_now + 1, walk->line_high[pos]);
     window->entering = step == 0 ? window->low : at_most(pos + plan->window, walk->n_kept);

@@ -5,9 +5,10 @@
  * shard's ends into its neighbours, so nothing is lost at a cut. Lines may be of any length: the walk holds a
  * sliding piece of the text. It chooses ids only; what is learnt from a window is learn.c's business.
  *
- * Centres that share noise words learn from each other's rows as they were before. Neighbours would be the worst
+ * CBOW's centres that share noise words learn from each other's rows as they were before. Neighbours would be the worst
  * choice, since their contexts are nearly the same, so a piece is cut into as many lanes as there are centres to
- * share, and a centre is taken from each lane in turn. With one lane the text is walked in order. */
+ * share, and a centre is taken from each lane in turn. Skip-gram's are neighbours, for what they have in common is then
+ * scored once. With one lane the text is walked in order. */
 #ifndef W2V_WALK_H
 #define W2V_WALK_H
 
@@ -19,6 +20,7 @@
 typedef struct {
     const int32_t *tokens;
     int64_t pos, low, high;
+    int64_t number; /* of the centre among the shard's kept tokens */
     int64_t entering, entered; /* tokens[entering .. entered-1] come near with this centre, of its line or not */
 } w2v_window;
 
@@ -35,7 +37,9 @@ typedef struct {
     int64_t capacity, n_kept;
     int32_t line_start;            /* of the line that is being read */
     int64_t first, n_ready;        /* the centres of this piece; tokens before and after are context only */
-    int64_t n_lanes, lane_length, lane, step; /* kept[first + lane * lane_length + step] is looked at next */
+    int64_t n_dropped;             /* tokens before kept[0] */
+    int64_t n_lanes, lane_length, run; /* `run` neighbours are taken from a lane before the next one's turn ... */
+    int64_t lane, step, taken;     /* ... so kept[first + lane * lane_length + step + taken] is looked at next */
 } w2v_walk;
 
 enum { W2V_WALK_PIECE = 1024 }; /* kept tokens between two refills: how often the caller gets to look up */

@@ -23,11 +23,16 @@ def test_the_start_depends_on_the_seed_alone():
 NOISE = ("n_noise", "noise_weight", "noise_reuse", "noise_centers")
 
 
-@pytest.mark.parametrize(("sg", "expected"), [(1, (5, 1.0, 5, 1)), (0, (8, 5 / 8, 5, 4))])
-def test_shared_noise_is_reused_and_cbow_shares_it_among_centers_and_draws_more_for_less(sg, expected):
+@pytest.mark.parametrize(("sg", "expected"), [(1, (6, 5 / 6, 5, 2)), (0, (8, 5 / 8, 5, 4))])
+def test_shared_noise_is_reused_and_shared_among_centers_with_more_draws_for_less(sg, expected):
     assert trainer.noise_fields(Word2Vec(sg=sg).settings) == pytest.approx(
         dict(zip(NOISE, expected, strict=True))
     )
+
+
+def test_skip_gram_with_nce_shares_noise_in_one_window_only():
+    fields = trainer.noise_fields(Word2Vec(sg=1, loss="nce", negative=5).settings)
+    assert tuple(fields.values()) == (5, 1.0, 5, 1)
 
 
 @pytest.mark.parametrize("sg", [0, 1])

@@ -35,11 +35,11 @@ def numbered(lengths) -> list[list[int]]:
     return [list(range(a, b)) for a, b in pairwise(starts)]
 
 
-def make_plan(n_words: int, **numbers):
+def make_plan(n_words: int, model: str = "sg", **numbers):
     vecs = _train.aligned_zeros(n_words, 1)
     numbers = {"window": 5, "shrink_windows": False, "n_tokens": 1, **numbers}
     return _train.Plan(
-        model="sg",
+        model=model,
         loss="ns",
         in_vecs=vecs,
         out_vecs=vecs,
@@ -103,16 +103,35 @@ def test_shards_of_a_large_corpus_meet_at_their_cuts():
 @pytest.mark.parametrize("name", LINE_LENGTHS)
 def test_with_lanes_the_windows_are_the_same_in_another_order(name, n_lanes):
     ids = twins.flat_ids(numbered(LINE_LENGTHS[name]))
-    plain, in_lanes = (walk(make_plan(len(ids), noise_centers=n), ids) for n in (1, n_lanes))
+    plain, in_lanes = (walk(make_plan(len(ids), "cbow", noise_centers=n), ids) for n in (1, n_lanes))
     assert in_lanes != plain or len(plain) == 1
     assert sorted(in_lanes) == plain
 
 
 def test_centers_that_share_noise_are_far_apart_even_in_short_lines():
     ids = twins.flat_ids(numbered([3] * 30_000))
-    centers = [center for center, _ in make_plan(len(ids), noise_centers=4).windows(ids, 3)]
+    centers = [center for center, _ in make_plan(len(ids), "cbow", noise_centers=4).windows(ids, 3)]
     groups = np.sort(np.array(centers[: len(centers) // 4 * 4]).reshape(-1, 4), axis=1)
     assert (np.diff(groups) > 50).mean() > 0.98  # but for where pieces meet
+
+
+def test_skip_grams_centers_that_share_noise_are_neighbours():
+    ids = twins.flat_ids(numbered([7] * 3000))
+    together = [make_plan(len(ids), "sg", noise_centers=n).windows(ids, 1) for n in (1, 3)]
+    assert together[0] == together[1]
+
+
+@pytest.mark.parametrize("windows_at_once", [1, 2, 5, 16])
+def test_neighbours_stay_together_where_threads_share_windows(windows_at_once):
+    ids = twins.flat_ids(numbered([5, 1, 9] * 800))
+    plans = [
+        make_plan(len(ids), "sg", noise_centers=n, is_repeatable=again, windows_at_once=windows_at_once)
+        for n, again in ((1, False), (2, True))
+    ]
+    plain, sliced = (plan.windows(ids, 1) for plan in plans)
+    assert sorted(sliced) == sorted(plain)
+    pairs = [abs(first[0] - second[0]) == 1 for first, second in zip(sliced, sliced[1:], strict=False)]
+    assert np.mean(pairs) > 0.45
 
 
 def test_there_are_enough_shards_for_many_threads_but_none_is_empty():

@@ -185,12 +185,18 @@ class Trained:
     n_predictions: int = 0
 
 
-def noise_targets(centers: Sequence[int], n_noise: int, noise_word: int) -> dict[int, np.ndarray]:
-    """{row: its weight for each window} of some centres and K times the same noise word: no noise to itself."""
-    targets = {row: np.zeros(len(centers)) for row in [*centers, noise_word]}
+def noise_targets(
+    centers: Sequence[int], n_noise: int, noise_word: int, joint: bool = False
+) -> dict[int, np.ndarray]:
+    """{row: its weight for each window} of some centres and K times the same noise word: no noise to itself.
+
+    If the windows are joint, to none of them.
+    """
+    none = joint and noise_word in centers
+    targets = {row: np.zeros(len(centers)) for row in [*centers, *([] if none else [noise_word])]}
     for window, center in enumerate(centers):
         targets[center][window] -= 1
-        if noise_word != center:
+        if noise_word != center and not none:
             targets[noise_word][window] += n_noise
     return targets
 
@@ -213,21 +219,40 @@ def tile_gradients(
 
 def read_windows(
     lines: Sequence[Sequence[int]], s: Settings, tables: Tables, rng: Rng, n_lanes: int
-) -> Iterator[tuple[int, list[int]]]:
-    """(centre, contexts) for each window of a single shard that is one piece of the walk; draws as it goes."""
+) -> tuple[list[int], list[tuple[int, list[int]]]]:
+    """The tokens that are kept, and (place of the centre, places of its contexts) for each window that has any.
+
+    Of a single shard that is one piece of the walk; draws as it goes.
+    """
     kept = []  # (line, id)
     for number, line in enumerate(lines):
         for id in line:
             threshold = 0xFFFFFFFF if tables.keep_prob is None else int(tables.keep_prob[id])
-            if threshold == 0xFFFFFFFF or rng.next() >> 32 <= threshold:
+            if tables.keep_prob is None or rng.next() >> 32 <= threshold:
                 kept.append((number, id))
     length = -(-len(kept) // n_lanes)
+    windows = []
     for step, lane in product(range(length), range(n_lanes)):
         pos = lane * length + step
         if pos < len(kept):
             reach = 1 + rng.below(s.window)[0] if s.shrink_windows else s.window
-            around = kept[max(0, pos - reach) : pos] + kept[pos + 1 : pos + 1 + reach]
-            yield kept[pos][1], [id for number, id in around if number == kept[pos][0]]
+            around = range(max(0, pos - reach), min(len(kept), pos + 1 + reach))
+            windows.append((pos, [p for p in around if kept[p][0] == kept[pos][0] and p != pos]))
+    return [id for _, id in kept], [window for window in windows if window[1]]
+
+
+def grouped(
+    windows: Sequence[tuple[int, list[int]]], n: int, joint: bool
+) -> Iterator[list[tuple[int, list[int]]]]:
+    """At most n windows at a time; if they are joint, neighbours only."""
+    group: list[tuple[int, list[int]]] = []
+    for window in windows:
+        if len(group) == n or (group and joint and window[0] != group[-1][0] + 1):
+            yield group
+            group = []
+        group.append(window)
+    if group:
+        yield group
 
 
 def train_epoch(
@@ -253,7 +278,8 @@ def train_epoch(
     optimizer = Optimizer(s, vecs)
     is_plain = s.optimizer == "sgd" and s.clip_norm is None
     per_pair = s.model == "sg" and s.loss != "hs" and not s.share_noise
-    n_lanes = max(1, noise_centers)
+    together = max(1, noise_centers)
+    joint = s.model == "sg" and together > 1
     biases = slice(s.vector_size, s.vector_size + s.has_bias)
     step = Step(vecs)
 
@@ -263,14 +289,15 @@ def train_epoch(
         sums.loss += logistic_tile(inputs, rows, out_vecs, targets, weights, lr, steps, most_at_once)
         in_vecs[:, biases] = 1
 
-    windows = [w for w in read_windows(lines, s, tables, Rng(s.seed, epoch, shard=0), n_lanes) if w[1]]
-    for group in batched(windows, n_lanes):
-        centers, contexts = zip(*group, strict=True)
+    ids, windows = read_windows(lines, s, tables, Rng(s.seed, epoch, shard=0), 1 if joint else together)
+    for group in grouped(windows, together, joint):
+        centers = [ids[pos] for pos, _ in group]
+        contexts = [[ids[p] for p in places] for _, places in group]
         hits = np.zeros(len(group))
         if s.loss == "hs":
             targets = path_targets(centers[0], tables.tree)
         else:
-            targets = noise_targets(centers, s.negative, tables.noise_word)
+            targets = noise_targets(centers, s.negative, tables.noise_word, joint)
             if s.loss == "nce":
                 hits = np.array(
                     [s.negative if center == tables.noise_word else 0 for center in centers], float
@@ -307,18 +334,29 @@ def train_epoch(
                 else:
                     step.add(0, rows, -hidden_step)
         else:
-            inputs = [(row, window) for window, rows in enumerate(contexts) for row in rows]
+            # (row, which windows it is in)
+            inputs = [
+                (row, row_of_eye)
+                for rows, row_of_eye in zip(contexts, np.eye(len(group)), strict=True)
+                for row in rows
+            ]
+            if joint:
+                reach = [p for pos, places in group for p in [pos, *places]]
+                inputs = [
+                    (ids[p], np.array([float(p in places) for _, places in group]))
+                    for p in range(min(reach), max(reach) + 1)
+                ]
+            sums.n_predictions += sum(len(rows) for rows in contexts)
             for part in batched(inputs, 1 if per_pair else tile_inputs):
-                rows, places = [row for row, _ in part], np.array([window for _, window in part])
-                sums.n_predictions += len(part)
+                rows, members = [row for row, _ in part], np.stack([member for _, member in part])
                 if is_plain:
-                    learn(in_vecs, rows, rows_out, weights[places])
+                    learn(in_vecs, rows, rows_out, members @ weights)
                     for window in np.flatnonzero(hits):
-                        if own := [row for row, place in part if place == window]:
+                        if own := [row for row, member in part if member[window]]:
                             learn(in_vecs, own, [centers[window]], hits[[window]])
                 for chosen in () if is_plain else (weights, more):
                     loss, by_inputs, by_targets = tile_gradients(
-                        in_vecs[rows], out_vecs[rows_out], chosen[places]
+                        in_vecs[rows], out_vecs[rows_out], members @ chosen
                     )
                     sums.loss += loss
                     by_inputs[:, biases] = 0
