@@ -14,8 +14,9 @@ contexts of its neighbours) and T targets. A cache is taken to hold the rows tha
 no real one does better in the long run. Rows that come with hot ones, tables, ids and noise are left out.
 
 There are two counts of a window's work. *Needed* is the objective's: K noise words for each window, D numbers a row.
-*Done* is what fastw2v's plan says: windows that share noise words score all of them and each other's centres, noise
-words are used more than once before the next is drawn (their rows are near then), and rows are padded.
+*Done* is what fastw2v's plan says: windows that share noise words score all of them and each other's centres, but
+skip-gram's score what they have in common once; noise words are used more than once before the next is drawn (their
+rows are near then), and rows are padded.
 """
 
 from __future__ import annotations
@@ -89,6 +90,17 @@ def missed(rates: np.ndarray, n_rows: int) -> float:
     return float(np.sort(rates)[: max(0, len(rates) - n_rows)].sum())
 
 
+def inputs_share(settings: Settings, n: int) -> float:
+    """Tokens that n neighbouring windows reach, each counted once, by the sum of their contexts."""
+    reaches = range(1 if settings.shrink_windows else settings.window, settings.window + 1)
+    tokens = contexts = 0
+    for windows in itertools.product(reaches, repeat=n):
+        ends = [(center - reach, center + reach) for center, reach in enumerate(windows)]
+        tokens += max(high for _, high in ends) - min(low for low, _ in ends) + (n > 1)
+        contexts += 2 * sum(windows)
+    return tokens / contexts
+
+
 def work(
     course: Course,
     windows: Windows,
@@ -111,7 +123,8 @@ def work(
     contexts = windows.contexts
     per_token = predictions_per_token / (contexts if is_skip_gram else 1)
     if is_skip_gram:
-        flop, rows = 6 * size * contexts * targets, contexts + targets / n_together
+        inputs = contexts * inputs_share(s, n_together)
+        flop, rows = 6 * size * inputs * targets, inputs + targets / n_together
     else:
         flop, rows = 2 * size * (3 * targets + contexts), contexts + 1 + targets / n_together
     rates = row_rates(s, course.counts, n_fresh)

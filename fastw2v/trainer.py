@@ -25,8 +25,8 @@ TILE_INPUTS = {"ns": 12, "nce": 10, "hs": 4}
 NOISE_REUSE = 5
 # Centres that share their noise words, and noise words drawn for each that `negative` asks for, at a weight that
 # keeps the sum. CBOW has one prediction per window: several together make a tile that is worth its targets' rows.
-# Skip-gram's neighbours have most of their contexts in common, which are then scored once; not with NCE, whose noise may
-# be one of the centres.
+# Skip-gram's neighbours have most of their contexts in common, which are then scored once; not with NCE, whose noise
+# may be one of the centres.
 NOISE_CENTERS = {"sg": 2, "cbow": 4}
 NOISE_DRAWS = {"sg": 1.2, "cbow": 1.6}
 # The input vectors start uniform in +-START_REACH / vector_size. DIFFERS: word2vec.c has 0.5 and gensim 1; the output
