@@ -86,11 +86,10 @@ def train_epoch(
         optimizer.move((by_in, by_out), ({row for rows, _ in batch for row in rows}, touched), lr)
         batch.clear()
 
-    for center, contexts in twins.read_windows(
-        lines, s, twins.Tables(), twins.Rng(s.seed, epoch, shard=0), 1
-    ):
-        if contexts:
-            batch.extend([([row], center) for row in contexts] if s.model == "sg" else [(contexts, center)])
+    ids, windows = twins.read_windows(lines, s, twins.Tables(), twins.Rng(s.seed, epoch, shard=0), 1)
+    for pos, places in windows:
+        center, contexts = ids[pos], [ids[p] for p in places]
+        batch.extend([([row], center) for row in contexts] if s.model == "sg" else [(contexts, center)])
         if len(batch) >= s.batch_size:
             learn()
     if batch:
