@@ -140,6 +140,11 @@ def noise_weights(counts: NDArray[np.int64], exponent: float) -> NDArray[np.floa
     return weights
 
 
+def tile_inputs(settings: Settings) -> int:
+    """Most inputs of a skip-gram tile: all tokens that two neighbours reach, if they are not too many."""
+    return min(TILE_INPUTS.get(settings.loss, 1), 2 * settings.window + 2)
+
+
 def noise_fields(settings: Settings) -> dict[str, float]:
     """The fields of a plan that say how noise words are drawn and shared."""
     n_noise, centers, reuse = settings.negative, 0, 1
@@ -208,7 +213,7 @@ def make_plan(
         keep_prob=keep_thresholds(keep_probabilities(counts, settings.sample)),
         window=settings.window,
         shrink_windows=settings.shrink_windows,
-        tile_inputs=min(TILE_INPUTS.get(settings.loss, 1), 2 * settings.window + 2),
+        tile_inputs=tile_inputs(settings),
         hidden_scale=0.0 if settings.cbow_mean else 1.0,
         context_scale=1.0 if undivided else 0.0,
         n_tokens=n_tokens,

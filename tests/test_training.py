@@ -176,9 +176,10 @@ def test_history_and_vectors_of_a_model_are_the_twins(mode):
     n_columns = 10 + s.has_bias
     model._out_vecs[:, 10:] = 0  # start biases are nonsense where all noise is one word
     expected = tuple(matrix[:, :n_columns].astype(float) for matrix in (model._in_vecs, model._out_vecs))
-    tile_inputs = min(trainer.TILE_INPUTS[s.loss], 2 * s.window)
     alphas = np.linspace(0.1, 0.02, 4)
-    most_at_once = {"scalar": 4, "avx2": 6}.get(_train.isa_name(), 12)  # V_BLOCK of the kernels
+    most_at_once = {"scalar": 4, "avx2": 6, "avx512": 8, "neon": 12}[
+        _train.isa_name()
+    ]  # V_BLOCK of the kernels
     losses = []
     for epoch in range(3):
         sums = twins.train_epoch(
@@ -188,7 +189,7 @@ def test_history_and_vectors_of_a_model_are_the_twins(mode):
             lines,
             epoch=epoch,
             lr=alphas[epoch],
-            tile_inputs=tile_inputs,
+            tile_inputs=trainer.tile_inputs(s),
             noise_centers=trainer.noise_fields(s)["noise_centers"],
             most_at_once=most_at_once,
         )
