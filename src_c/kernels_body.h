@@ -1,6 +1,6 @@
-/* kernels_body.h: the kernels, written once over the vector words of a vec_<isa>.h.
+/* kernels_body.h: the kernels, written once over the vector words of a kernels_<isa>.c.
  *
- * Included by kernels_<isa>.c after the words (vec, V_WIDTH, V_BLOCK, V_QUAD, v_*) are defined; defines the table
+ * Included by kernels_<isa>.c after the words (vec, V_WIDTH, V_BLOCK, V_SUMS, v_*) are defined; defines the table
  * w2v_kernels_<isa>. Rows are padded to a multiple of every V_WIDTH, so no loop here has a tail.
  *
  * Racing updates. Threads call these kernels on shared rows without locks, and a row may change between its

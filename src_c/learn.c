@@ -107,7 +107,6 @@ void w2v_problem_free(w2v_problem *problem) {
     memset(problem, 0, sizeof *problem);
 }
 
-
 static w2v_real *out_row(const w2v_learner *learner, int64_t id) { return row_of(&learner->optimizer.out.vectors, id); }
 
 int w2v_problem_takes(const w2v_problem *problem, const w2v_plan *plan, const w2v_window *window) {
@@ -150,9 +149,11 @@ int w2v_problem_add(w2v_problem *problem, const w2v_learner *learner, const w2v_
     return problem->n_windows == windows_together(plan);
 }
 
+/* Of what is in these windows, a sum of powers of 2. */
 static w2v_real *weights_of(const w2v_problem *problem, int32_t windows) {
     return problem->weights + W2V_TILE_SLACK + windows * problem->weight_stride;
 }
+/* Of what is in window g only. */
 static w2v_real *weight_of(const w2v_problem *problem, int32_t g, int64_t target) {
     return weights_of(problem, 1 << g) + target;
 }
@@ -219,10 +220,10 @@ static void weigh_contexts(const w2v_problem *problem, const w2v_plan *plan) {
 W2V_INLINE void weigh_tokens(const w2v_problem *problem, const int32_t G) {
     const int32_t n_targets = (int32_t)problem->set_starts[1], n_tokens = problem->n_contexts;
     for (int32_t windows = 3; windows < 1 << G; windows++) {
-        const int32_t last = windows & -windows;
-        const w2v_real *a = weights_of(problem, windows - last), *b = weights_of(problem, last);
+        const int32_t one = windows & -windows, others = windows - one;
+        const w2v_real *a = weights_of(problem, one), *b = weights_of(problem, others);
         w2v_real *sum = weights_of(problem, windows);
-        for (int32_t t = 0; t < n_targets && a != problem->weights + W2V_TILE_SLACK; t++) sum[t] = a[t] + b[t];
+        for (int32_t t = 0; others && t < n_targets; t++) sum[t] = a[t] + b[t];
     }
     for (int32_t i = 0; i < n_tokens; i++) {
         const int64_t number = problem->first + i;
