@@ -108,8 +108,9 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin, CopyingMixin):
         softmax (Bengio & Senecal, 2008), BlackOut (Ji et al., 2016), the full softmax. All but the first two learn
         from mini-batches and have a bias for each word.
     share_noise : bool, default True
-        One draw of noise words serves the whole window (Ji, Satish, Li & Dubey, 2016: "pWord2Vec"), four windows for
-        CBOW, and some later ones, which is much faster. False draws them for each pair, as word2vec does.
+        One draw of noise words serves two neighbouring windows, four windows for CBOW (Ji, Satish, Li & Dubey, 2016,
+        "pWord2Vec", share one for a window), and some later ones, which is much faster. False draws them for each
+        pair, as word2vec does.
     cbow_update : {"word2vec", "exact"}, default "word2vec"
         What a context row gets of the hidden vector's step: what word2vec.c and gensim add, or the true gradient, which
         wants a larger `alpha`.
