@@ -1,17 +1,20 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, embedsignature=True
-"""Cython face of src_c/nearest.c: cosines, the nearest rows, and analogy questions, block by block.
+"""Cython face of src_c/nearest.c and analogies.c: cosines, the nearest rows, and analogy questions, block by block.
 
 It converts, and checks the shapes that C trusts; nearest.py cuts matrices into blocks and says what is looked for.
 Invariant: the GIL is released for every loop over rows.
 """
-from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
+from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport int32_t, int64_t
 
 import numpy as np
 
+from fastw2v import _train
+
 cdef extern from "w2v.h" nogil:
-    ctypedef void (*w2v_sgemm)(char *, char *, int *, int *, int *, float *, float *, int *, float *, int *, float *,
-                              float *, int *) noexcept nogil
+    ctypedef enum w2v_status:
+        W2V_OK
+    ctypedef struct w2v_kernels
     ctypedef struct w2v_searched:
         const float *vecs
         int64_t stride
@@ -19,12 +22,16 @@ cdef extern from "w2v.h" nogil:
         int64_t n_rows, first_id
         int32_t dim
     ctypedef struct w2v_nearest:
-        int64_t n_queries, n_wanted
+        int64_t n_queries
+        const float *queries
+        int64_t n_wanted
         const int64_t *excluded_starts
         const int64_t *excluded
         float *cosines
         int64_t *ids
         int64_t *n_found
+        float *bars
+        int32_t *locks
     ctypedef struct w2v_analogies:
         int64_t n_questions
         const int32_t *places
@@ -34,28 +41,28 @@ cdef extern from "w2v.h" nogil:
         float *scores
         int64_t *answers
     void w2v_cosines(const w2v_searched *rows, const float *queries, int64_t n_queries, float *cosines, int64_t room,
-                     int32_t n_threads, int32_t backwards)
-    float w2v_cosines_approximate(const w2v_searched *rows, const float *queries, int64_t n_queries, float *cosines,
-                                  int64_t room, int32_t n_threads, w2v_sgemm gemm)
-    void w2v_nearest_update(const w2v_searched *rows, const float *queries, const float *cosines, int64_t room,
-                            float slack, const w2v_nearest *nearest, int32_t n_threads)
+                     int32_t n_threads)
+    w2v_status w2v_nearest_update(const w2v_kernels *kernels, const w2v_searched *rows, const w2v_nearest *nearest,
+                                  int32_t n_threads, int32_t backwards)
     void w2v_nearest_sort(const w2v_nearest *nearest)
+    w2v_status w2v_cosines_table(const w2v_kernels *kernels, const w2v_searched *rows, const float *words,
+                                 int64_t n_words, float *cosines, int64_t cosines_room, int32_t n_threads,
+                                 float *slack)
     void w2v_analogies_update(const w2v_searched *rows, const float *words, const float *table, int64_t room,
                               float slack,
                               const w2v_analogies *asked, int32_t n_threads)
 
-cdef w2v_sgemm sgemm = NULL
-cdef int32_t backwards = 0  # the direction of the last sweep of dot products; nothing but speed depends on it
+cdef int32_t backwards = 0  # the direction of the last search; nothing but speed depends on it
 
 
-cdef w2v_sgemm find_gemm() except NULL:
-    """The BLAS that SciPy brings along; whoever calls it has limited it to one thread (blas_threads.py)."""
-    global sgemm
-    if sgemm == NULL:
-        from scipy.linalg import cython_blas
-        capsule = cython_blas.__pyx_capi__["sgemm"]
-        sgemm = <w2v_sgemm> PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
-    return sgemm
+cdef const w2v_kernels *kernels() except NULL:
+    return <const w2v_kernels *> PyCapsule_GetPointer(_train.kernels(), "w2v_kernels")
+
+
+cdef int check(w2v_status status) except -1:
+    if status != W2V_OK:
+        raise MemoryError("not enough memory for a query")
+    return 0
 
 
 cdef class Rows:
@@ -86,67 +93,80 @@ cdef class Rows:
         """The id of the first."""
         return self.c.first_id
 
-    def cosines(self, const float[:, ::1] queries not None, float[:, ::1] out not None, int32_t n_threads,
-                bint exact):
-        """out [n_queries, >= n] = cosines of unit vectors [n_queries, D] with all rows; returns how far
-        they may be off.
+    def cosines(self, const float[:, ::1] queries not None, float[:, ::1] out not None, int32_t n_threads):
+        """out [n_queries, >= n] = cosines of unit vectors [n_queries, D] with all rows."""
+        self._check_table(queries, out, n_threads)
+        if queries.shape[0]:
+            with nogil:
+                w2v_cosines(&self.c, &queries[0, 0], queries.shape[0], &out[0, 0], out.shape[1], n_threads)
 
-        Without `exact` they are products of sgemm, which must have been limited to one thread.
-        """
-        cdef w2v_sgemm gemm = NULL if exact else find_gemm()
+    def table(self, const float[:, ::1] words not None, float[:, ::1] out not None, int32_t n_threads):
+        """`cosines`, faster where there are many words; returns how far they may be off."""
+        cdef const w2v_kernels *fast = kernels()
+        cdef w2v_status status
         cdef float slack = 0
-        global backwards
-        if queries.shape[1] != self.c.dim or out.shape[0] < queries.shape[0] or out.shape[1] < self.c.n_rows or \
-                out.shape[1] >= 1 << 31 or n_threads < 1:
-            raise ValueError("queries or cosines that do not fit the rows")
-        if not queries.shape[0]:
-            return 0.0
-        backwards = not backwards
-        with nogil:
-            if exact:
-                w2v_cosines(&self.c, &queries[0, 0], queries.shape[0], &out[0, 0], out.shape[1], n_threads, backwards)
-            else:
-                slack = w2v_cosines_approximate(&self.c, &queries[0, 0], queries.shape[0], &out[0, 0], out.shape[1],
-                                                n_threads, gemm)
+        self._check_table(words, out, n_threads)
+        if words.shape[0]:
+            with nogil:
+                status = w2v_cosines_table(fast, &self.c, &words[0, 0], words.shape[0], &out[0, 0], out.shape[1],
+                                           n_threads, &slack)
+            check(status)
         return slack
+
+    cdef int _check_table(self, const float[:, ::1] queries, float[:, ::1] out, int32_t n_threads) except -1:
+        if queries.shape[1] != self.c.dim or out.shape[0] < queries.shape[0] or out.shape[1] < self.c.n_rows or \
+                n_threads < 1:
+            raise ValueError("queries or cosines that do not fit the rows")
+        return 0
 
 
 cdef class Nearest:
-    """The nearest rows found so far: ids and cosines [n_queries, n_wanted], of which n_found [n_queries] are there.
+    """The nearest rows found so far of unit vectors [n_queries, D]: ids and cosines [n_queries, n_wanted], of which
+    n_found [n_queries] are there.
 
     Query i finds no row of excluded[excluded_starts[i] : excluded_starts[i + 1]].
     """
 
     cdef w2v_nearest c
     cdef readonly object ids, cosines, n_found
+    cdef const float[:, ::1] _queries
     cdef const int64_t[::1] _starts, _excluded
+    cdef float[::1] _bars
+    cdef int32_t[::1] _locks
 
-    def __init__(self, int64_t n_wanted, const int64_t[::1] excluded_starts not None,
-                 const int64_t[::1] excluded not None):
-        cdef int64_t n_queries = excluded_starts.shape[0] - 1
+    def __init__(self, int64_t n_wanted, const float[:, ::1] queries not None,
+                 const int64_t[::1] excluded_starts not None, const int64_t[::1] excluded not None):
+        cdef int64_t n_queries = queries.shape[0]
         cdef int64_t[:, ::1] ids
         cdef float[:, ::1] cosines
         cdef int64_t[::1] n_found
-        if n_queries < 1 or n_wanted < 1 or excluded_starts[n_queries] != excluded.shape[0]:
+        if n_queries < 1 or queries.shape[1] < 1 or n_wanted < 1 or excluded_starts.shape[0] != n_queries + 1 or \
+                excluded_starts[n_queries] != excluded.shape[0]:
             raise ValueError("no queries, nothing wanted, or starts that do not divide what is excluded")
         self.ids = np.empty((n_queries, n_wanted), np.int64)
         self.cosines = np.empty((n_queries, n_wanted), np.float32)
         self.n_found = np.zeros(n_queries, np.int64)
+        self._bars = np.full(n_queries, -np.inf, np.float32)
+        self._locks = np.zeros(n_queries, np.int32)
         ids, cosines, n_found = self.ids, self.cosines, self.n_found
-        self._starts, self._excluded = excluded_starts, excluded
-        self.c.n_queries, self.c.n_wanted = n_queries, n_wanted
+        self._queries, self._starts, self._excluded = queries, excluded_starts, excluded
+        self.c.n_queries, self.c.queries, self.c.n_wanted = n_queries, &queries[0, 0], n_wanted
         self.c.excluded_starts = &excluded_starts[0]
         self.c.excluded = &excluded[0] if excluded.shape[0] else NULL
         self.c.ids, self.c.cosines, self.c.n_found = &ids[0, 0], &cosines[0, 0], &n_found[0]
+        self.c.bars, self.c.locks = &self._bars[0], &self._locks[0]
 
-    def update(self, Rows rows not None, const float[:, ::1] queries not None, const float[:, ::1] cosines not None,
-               float slack, int32_t n_threads):
-        """Look at one more block, with ids above those before, whose cosines are known up to `slack`."""
-        if queries.shape[0] != self.c.n_queries or queries.shape[1] != rows.c.dim or \
-                cosines.shape[0] < self.c.n_queries or cosines.shape[1] < rows.c.n_rows or n_threads < 1:
-            raise ValueError("queries or cosines that do not fit the rows")
+    def update(self, Rows rows not None, int32_t n_threads):
+        """Look at one more block of rows."""
+        cdef const w2v_kernels *fast = kernels()
+        cdef w2v_status status
+        global backwards
+        if self._queries.shape[1] != rows.c.dim or n_threads < 1:
+            raise ValueError("queries that do not fit the rows")
+        backwards = not backwards
         with nogil:
-            w2v_nearest_update(&rows.c, &queries[0, 0], &cosines[0, 0], cosines.shape[1], slack, &self.c, n_threads)
+            status = w2v_nearest_update(fast, &rows.c, &self.c, n_threads, backwards)
+        check(status)
 
     def sort(self):
         """Put the nearest first, of equal ones the first row; nothing more can be looked at."""

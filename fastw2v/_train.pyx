@@ -5,6 +5,7 @@ Callers are word2vec.py, config.py, the tests and the benchmarks. What values me
 in settings.py; here only shapes, types and alignment are checked, since C trusts them.
 `_train_double` is this same source in double precision, for gradient checks.
 """
+from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
@@ -64,6 +65,8 @@ cdef extern from "w2v.h" nogil:
     const char *w2v_isa_compiled(int rank)
     int w2v_isa_supported(const char *name)
     int w2v_openmp_version()
+    ctypedef struct w2v_kernels
+    const w2v_kernels *w2v_kernels_get()
     w2v_status w2v_alias_build(const double *weights, int64_t n_words, w2v_alias *table)
     void w2v_alias_draw(const w2v_alias *table, int64_t n_words, uint64_t seed, int32_t *ids, int64_t n)
     w2v_status w2v_tree_build(const int64_t *counts, int64_t n_words, w2v_tree *tree)
@@ -143,6 +146,11 @@ def isa_select(name=None):
         w2v_isa_select(NULL)
     elif not w2v_isa_select(name.encode()):
         raise ValueError(f"instruction set {name!r} cannot be used here; choose one of {', '.join(isa_supported())}")
+
+
+def kernels():
+    """The kernels of the instruction set in use, for other extensions: a capsule named "w2v_kernels"."""
+    return PyCapsule_New(<void *> w2v_kernels_get(), "w2v_kernels", NULL)
 
 
 def has_openmp():

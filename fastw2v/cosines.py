@@ -17,11 +17,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from fastw2v import _count, _query, nearest
-from fastw2v.blas_threads import one_blas_thread
 from fastw2v.teams import run_team
 
 METHODS = ("3cosadd", "3cosmul")
 _WORDS_PER_TABLE = 1024
+_COSINES_PER_TABLE = 1 << 21  # 8 MB
 _ROWS_PER_BLOCK = 4096
 
 Rows = NDArray[np.int64]
@@ -98,11 +98,10 @@ def _ask_dense(
 ) -> None:
     unit = np.ascontiguousarray(vectors[words] / norms[words, None], np.float32)
     table: NDArray[np.float32] | None = None
-    with one_blas_thread():
-        for rows in nearest.blocks(vectors, norms, range(len(vectors)), len(words)):
-            table = np.empty((len(words), rows.n_rows), np.float32) if table is None else table
-            slack = run_team(threads, rows.cosines, unit, table, threads, False)
-            run_team(threads, asked.update, rows, unit, table, slack, threads)
+    for rows in nearest.blocks(vectors, norms, range(len(vectors)), _COSINES_PER_TABLE // len(words)):
+        table = np.empty((len(words), rows.n_rows), np.float32) if table is None else table
+        slack = run_team(threads, rows.table, unit, table, threads)
+        run_team(threads, asked.update, rows, unit, table, slack, threads)
 
 
 def _batches(questions: Rows) -> Iterator[slice]:

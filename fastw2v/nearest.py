@@ -10,22 +10,21 @@ Results depend on the vectors alone, to the bit: not on the number of threads, n
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastw2v import _query
-from fastw2v.blas_threads import one_blas_thread
 from fastw2v.teams import run_team
 
 Floats = NDArray[np.float32]
 
 QUERIES_AT_ONCE = 1024  # a sweep over the matrix for so many
-_COSINES_AT_ONCE = 1 << 21  # 8 MB
+_PRODUCTS_AT_ONCE = (
+    1 << 24
+)  # of a query and a row: some tens of milliseconds, then Python may react to Ctrl-C
+_COSINES_AT_ONCE = 1 << 21  # where they are kept: 8 MB
 _NUMBERS_AT_ONCE = 1 << 22  # of the matrix, where they must be converted: 16 MB
-# With fewer queries than that, dot products are as fast as sgemm: both wait for the matrix.
-_FEW_QUERIES = 4
 
 
 def unit(vector: np.ndarray) -> np.ndarray:
@@ -57,15 +56,14 @@ def largest(values: np.ndarray, n_wanted: int) -> np.ndarray:
     return candidates[np.argsort(-values[candidates], kind="stable")][:n_wanted]
 
 
-def blocks(vectors: np.ndarray, norms: np.ndarray, ids: range, n_queries: int) -> Iterator[_query.Rows]:
-    """Cut the rows `ids` of a matrix [V, D] with norms [V] into blocks for `n_queries` queries at a time."""
+def blocks(vectors: np.ndarray, norms: np.ndarray, ids: range, most: int) -> Iterator[_query.Rows]:
+    """Cut the rows `ids` of a matrix [V, D] with norms [V] into blocks of at most so many rows (but at least 1)."""
     packed = (
         vectors.dtype == np.float32
         and vectors.flags.aligned
         and (vectors.shape[1] == 1 or vectors.strides[1] == 4)
         and 4 * vectors.shape[1] <= vectors.strides[0] < 1 << 33
     )
-    most = min(_COSINES_AT_ONCE // max(1, n_queries), 1 << 30)
     if not packed:
         most = min(most, _NUMBERS_AT_ONCE // vectors.shape[1])
     step = max(1, most)
@@ -122,14 +120,9 @@ def find(
         return found_ids, found_cosines
     for first in range(0, len(targets), QUERIES_AT_ONCE):
         part = slice(first, first + QUERIES_AT_ONCE)
-        nearest = _query.Nearest(k, *_flattened(excluded[part]))
-        few = len(targets[part]) < _FEW_QUERIES
-        room: Floats | None = None
-        with nullcontext() if few else one_blas_thread():
-            for rows in blocks(vectors, norms, ids, len(targets[part])):
-                room = np.empty((len(targets[part]), rows.n_rows), np.float32) if room is None else room
-                slack = run_team(threads, rows.cosines, targets[part], room, threads, few)
-                run_team(threads, nearest.update, rows, targets[part], room, slack, threads)
+        nearest = _query.Nearest(k, targets[part], *_flattened(excluded[part]))
+        for rows in blocks(vectors, norms, ids, _PRODUCTS_AT_ONCE // len(targets[part])):
+            run_team(threads, nearest.update, rows, threads)
         nearest.sort()
         here = np.arange(k) < nearest.n_found[:, None]
         found_ids[part][here] = nearest.ids[here]
@@ -141,9 +134,9 @@ def cosines(vectors: np.ndarray, norms: np.ndarray, targets: Floats, ids: range,
     """Return the cosines of unit vectors [n, D] with the rows `ids`, [n, rows]; the parameters are those of `find`."""
     found = np.empty((len(targets), len(ids)), np.float32)
     room: Floats | None = None
-    for rows in blocks(vectors, norms, ids, len(targets)):
+    for rows in blocks(vectors, norms, ids, _COSINES_AT_ONCE // max(1, len(targets))):
         room = np.empty((len(targets), rows.n_rows), np.float32) if room is None else room
-        run_team(threads, rows.cosines, targets, room, threads, True)
+        run_team(threads, rows.cosines, targets, room, threads)
         first = rows.first_id - ids.start
         found[:, first : first + rows.n_rows] = room[:, : rows.n_rows]
     return found

@@ -59,7 +59,7 @@ typedef struct {
 /* |score| above which a step shrinks in proportion (see v_guarded in kernels_body.h). */
 #define W2V_SCORE_LIMIT 16
 
-typedef struct {
+struct w2v_kernels {
     const char *isa;
     /* Score, loss, gradient and update of one tile; returns the tile's loss (natural logarithm, weights applied). */
     double (*logistic_tile)(const w2v_tile *tile, int64_t n, w2v_real lr);
@@ -107,12 +107,10 @@ typedef struct {
     /* For benchmarks: multiply-adds that never leave the registers; returns how many. With 0 < factor < 1 the sum,
      * which is there so that the work is not left out, stays finite. */
     int64_t (*multiply_adds)(int64_t n_rounds, w2v_real factor, w2v_real *sum /* OUT */);
-} w2v_kernels;
+};
 
 extern const w2v_kernels w2v_kernels_scalar, w2v_kernels_avx2, w2v_kernels_avx512, w2v_kernels_neon;
 
-/* The table chosen by w2v_isa_select, or the best one. */
-const w2v_kernels *w2v_kernels_get(void);
 const w2v_kernels *w2v_kernels_find(const char *isa); /* NULL unless compiled in and supported */
 
 #endif

@@ -1,4 +1,4 @@
-/* matrix.h: how the matrices of a mini-batch lie in memory. What is done with them is in matrix_body.h. */
+/* matrix.h: how the matrices that are multiplied lie in memory. What is done with them is in matrix_body.h. */
 #ifndef W2V_MATRIX_H
 #define W2V_MATRIX_H
 

@@ -1,10 +1,10 @@
-/* matrix_body.h: what mini-batches are made of: products of matrices, and kernels that work on whole columns at once.
+/* matrix_body.h: what mini-batches and queries are made of: products of matrices, and kernels that work on columns.
  *
  * Written over the vector words, as kernels_body.h, which it precedes in each kernels_<isa>.c.
  *
- * Why not a BLAS: it copies both sides into an order of its own before it multiplies. The matrices of a batch are small
- * and stand in the cache already, rows of one are the vectors that the kernel wants, and the other is read number by
- * number in any order, so that copying gains nothing. V_BLOCK rows x V_PAIR vectors of the result stay in registers
+ * Why not a BLAS: it copies both sides into an order of its own before it multiplies. The matrices here are small, or
+ * come by a tile at a time, and stand in the cache already; rows of one are the vectors that the kernel wants, and the
+ * other is read number by number in any order, so that copying gains nothing. V_BLOCK rows x V_PAIR vectors of the result stay in registers
  * while the terms stream by; a strip of V_PAIR vectors of `b` stays in the first-level cache for all rows of the
  * result. */
 #include "base.h"

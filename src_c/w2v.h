@@ -100,6 +100,9 @@ const char *w2v_isa_name(void);         /* the chosen one */
 const char *w2v_isa_compiled(int rank); /* compiled in, best first; NULL past the end */
 int w2v_isa_supported(const char *name);
 int w2v_openmp_version(void);           /* the _OPENMP date, 0 in a serial build */
+/* The chosen kernels (kernels.h), or the best ones: handed to what is not linked with them. */
+typedef struct w2v_kernels w2v_kernels;
+const w2v_kernels *w2v_kernels_get(void);
 
 /* ---- noise words (sampler.c) ---- */
 
@@ -347,16 +350,12 @@ enum { W2V_WORD_UNKNOWN = -1, W2V_WORDS_DAMAGED = -2 };
 int64_t w2v_word_find(const w2v_packed_words *words, const int32_t *slots, int64_t n_slots, const uint8_t *word,
                       int64_t n_bytes);
 
-/* ---- queries (nearest.c) ---- */
-
-/* sgemm of a Fortran BLAS (see blas.h). */
-typedef void (*w2v_sgemm)(char *trans_a, char *trans_b, int *m, int *n, int *k, float *alpha, float *a, int *lda,
-                          float *b, int *ldb, float *beta, float *c, int *ldc);
+/* ---- queries (nearest.c, analogies.c) ---- */
 
 /* A block of rows of a matrix, each with its Euclidean norm. */
 typedef struct {
     const float *vecs;  /* IN [n_rows, stride] */
-    int64_t stride;     /* at least D, less than 2^31 */
+    int64_t stride;     /* at least D */
     const float *norms; /* IN [n_rows]; a row that is (almost) zero has the cosine 0 with everything */
     int64_t n_rows;
     int64_t first_id; /* the id of row 0 */
@@ -364,31 +363,34 @@ typedef struct {
 } w2v_searched;
 
 /* cosines OUT [n_queries, room]: of unit vectors, queries IN [n_queries, D], with each row; room >= n_rows. Sums in
- * fixed order, so each number depends on its two vectors alone. Whoever asks again and again has the rows read forwards
- * and backwards in turn: those that were read last are still in the cache. */
+ * fixed order, so each number depends on its two vectors alone. */
 void w2v_cosines(const w2v_searched *rows, const float *queries, int64_t n_queries, float *cosines, int64_t room,
-                 int32_t n_threads, int32_t backwards);
-/* The same by sgemm, faster where there are many queries; room < 2^31. Returns how far from those of w2v_cosines the
- * numbers may be: the `slack` of the functions below. */
-float w2v_cosines_approximate(const w2v_searched *rows, const float *queries, int64_t n_queries, float *cosines,
-                              int64_t room, int32_t n_threads, w2v_sgemm sgemm);
+                 int32_t n_threads);
 
 /* The nearest rows found so far. */
 typedef struct {
-    int64_t n_queries;
+    int64_t n_queries;              /* >= 1 */
+    const float *queries;           /* IN [n_queries, D] unit vectors */
     int64_t n_wanted;               /* >= 1 */
     const int64_t *excluded_starts; /* IN [n_queries + 1] where the rows that a query must not find stand ... */
     const int64_t *excluded;        /* IN ... in these ids */
     float *cosines;                 /* INOUT [n_queries, n_wanted] */
     int64_t *ids;                   /* INOUT the same */
     int64_t *n_found;               /* INOUT [n_queries], at first 0 */
+    float *bars;                    /* INOUT [n_queries] the worst of n_wanted rows; at first -INFINITY */
+    int32_t *locks;                 /* INOUT [n_queries], at first 0 */
 } w2v_nearest;
 
-/* Look at one more block of rows, with ids above those of the blocks before, whose cosines are known up to `slack`. */
-void w2v_nearest_update(const w2v_searched *rows, const float *queries, const float *cosines, int64_t room, float slack,
-                        const w2v_nearest *nearest, int32_t n_threads);
+/* Look at one more block of rows. Whoever asks again and again has the rows read forwards and backwards in turn: those
+ * that were read last are still in the cache. */
+w2v_status w2v_nearest_update(const w2v_kernels *kernels, const w2v_searched *rows, const w2v_nearest *nearest,
+                              int32_t n_threads, int32_t backwards);
 /* After the last block: nearest first, of equal cosines the first row. */
 void w2v_nearest_sort(const w2v_nearest *nearest);
+
+/* As w2v_cosines, but fast where there are many queries, and only up to `slack` OUT: for w2v_analogies_update. */
+w2v_status w2v_cosines_table(const w2v_kernels *kernels, const w2v_searched *rows, const float *words, int64_t n_words,
+                             float *cosines, int64_t cosines_room, int32_t n_threads, float *slack);
 
 /* Questions a : b :: c : ?, answered by the row with the largest cos(b) - cos(a) + cos(c), or with `multiply`
  * cos'(b) cos'(c) / (cos'(a) + 0.001), cos' = (1 + cos) / 2, of equal ones by the first. */

@@ -12,7 +12,7 @@ import pytest
 from scipy.sparse import csr_array
 from scipy.stats import pearsonr, spearmanr
 
-from fastw2v import KeyedVectors, MissingExtraError, cosines, evaluation, nearest
+from fastw2v import KeyedVectors, MissingExtraError, cosines, evaluation
 from fastw2v.categories import score_categories
 from fastw2v.spelling import Spellings
 
@@ -98,7 +98,7 @@ def test_tiles_of_any_size_give_the_same_answers(
     padded[:, :12] = wv.vectors
     for n_words_of_table, n_cosines in ((9, 300), (1000, 30_000)):
         monkeypatch.setattr(cosines, "_WORDS_PER_TABLE", n_words_of_table)
-        monkeypatch.setattr(nearest, "_COSINES_AT_ONCE", n_cosines)
+        monkeypatch.setattr(cosines, "_COSINES_PER_TABLE", n_cosines)
         for threads in (1, 3):
             tiled = evaluation.score_analogies(
                 wv.index_to_key, padded[:, :12], questions, threads=threads, method=method

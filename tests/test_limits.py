@@ -108,7 +108,7 @@ def test_rows_beyond_two_to_the_31_numbers_are_found_and_multiplied() -> None:
     norms[-N_USED:] = np.linalg.norm(used, axis=1)
     ids = range(N_WORDS - 100, N_WORDS)
     targets = np.ascontiguousarray(used / norms[-N_USED:, None])
-    for n in (1, N_USED):  # by dot products, and by a BLAS
+    for n in (1, N_USED):  # by dot products, and by products of matrices
         found, cosines = nearest.find(vectors, norms, targets[:n], 2, ids, [[]] * n, threads=2)
         assert found[:, 0].tolist() == list(range(N_WORDS - N_USED, N_WORDS - N_USED + n))
         assert np.allclose(cosines[:, 0], 1)

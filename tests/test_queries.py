@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import sys
-import threading
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from threadpoolctl import threadpool_info
 
-from fastw2v import KeyedVectors, MissingExtraError, nearest
-from fastw2v.blas_threads import one_blas_thread
+from fastw2v import KeyedVectors, MissingExtraError, _train, nearest
 from fastw2v.sparse_vectors import SparseVectors
 from fastw2v.vector_index import VectorIndex
 
@@ -99,9 +96,28 @@ def test_the_result_has_the_same_bytes_with_any_number_of_threads_and_blocks(
     for threads in (2, 3, 8):
         assert wv.most_similar_batch(words, 20, threads=threads) == first
     monkeypatch.setattr(nearest, "QUERIES_AT_ONCE", 7)
-    for n_cosines in (100, 1500):
-        monkeypatch.setattr(nearest, "_COSINES_AT_ONCE", n_cosines)
+    for n_products in (100, 1500):
+        monkeypatch.setattr(nearest, "_PRODUCTS_AT_ONCE", n_products)
         assert wv.most_similar_batch(words[:9], 20, threads=2) == first[:9]
+
+
+def test_the_result_has_the_same_bytes_with_any_instruction_set() -> None:
+    chosen, answers = _train.isa_name(), []
+    wv = made(2000, 45)
+    try:
+        for isa in _train.isa_supported():
+            _train.isa_select(isa)
+            answers.append((wv.most_similar("w5"), wv.most_similar_batch(wv.index_to_key, threads=2)))
+    finally:
+        _train.isa_select(chosen)
+    assert all(answer == answers[0] for answer in answers)
+
+
+def test_threads_that_want_the_same_heap_lose_nothing() -> None:
+    vectors = np.ones((3000, 8), np.float32)  # every row is as good as the best ones so far
+    wv = KeyedVectors.from_arrays([f"w{row}" for row in range(3000)], vectors)
+    for found in wv.most_similar_batch(["w0"] * 5, 700, threads=4):
+        assert [word for word, _ in found] == [f"w{row}" for row in range(1, 701)]
 
 
 def layouts(matrix: np.ndarray) -> dict[str, np.ndarray]:
@@ -289,29 +305,6 @@ def test_sparse_vectors_answer_the_same_queries() -> None:
     assert sparse.most_similar("w1", topn=None).shape == (60,)  # type: ignore[union-attr]
     with pytest.raises(TypeError, match="dense"):
         sparse.build_index()
-
-
-def test_blas_has_one_thread_while_any_query_runs_and_its_own_number_afterwards() -> None:
-    import scipy.linalg.cython_blas  # noqa: F401
-
-    def n_threads() -> list[int]:
-        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-
-    before, entered, leave = n_threads(), threading.Event(), threading.Event()
-
-    def stay() -> None:
-        with one_blas_thread():
-            entered.set()
-            leave.wait(10)
-
-    other = threading.Thread(target=stay)
-    with one_blas_thread():
-        other.start()
-        entered.wait(10)
-    assert set(n_threads()) == {1}
-    leave.set()
-    other.join()
-    assert n_threads() == before
 
 
 def test_most_similar_needs_little_memory_beside_the_matrix() -> None:
