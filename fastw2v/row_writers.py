@@ -14,7 +14,8 @@ import numpy as np
 from fastw2v import _formats
 from fastw2v.row_threads import Pool, thread_count
 
-_ROWS_BYTES = 1 << 18  # of the vectors that are written at once by each thread: stays in cache
+_ROWS_BYTES = 1 << 18  # of the vectors that each thread turns into text at once: stays in cache
+_BINARY_BYTES = 1 << 20  # of those that are copied at once: fewer hand-overs between the two threads
 _SPAN = np.dtype([("begin", np.int64), ("end", np.int64)])
 
 
@@ -29,7 +30,7 @@ def write_binary_rows(
     buffers = [np.empty(0, np.uint8), np.empty(0, np.uint8)]
     written: Future[Any] | None = None
     with ThreadPoolExecutor(1) as executor:
-        for number, (encoded, rows) in enumerate(_blocks(words, vectors, order, _ROWS_BYTES)):
+        for number, (encoded, rows) in enumerate(_blocks(words, vectors, order, _BINARY_BYTES)):
             letters, spans = _packed(encoded)
             raw = rows.view(np.uint8).reshape(len(rows), -1)
             n_bytes = len(letters) + raw.size + 2 * len(rows)

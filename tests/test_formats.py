@@ -144,7 +144,7 @@ def test_binary_files_have_word2vec_c_s_bytes_and_text_files_have_few_digits(tmp
 def test_files_larger_than_the_blocks_of_reader_and_writer_round_trip(tmp_path: Path) -> None:
     n_words = 20_017
     vectors = np.random.default_rng(3).normal(size=(n_words, 300)).astype(np.float32)
-    assert vectors.nbytes > 2 * max(vector_streams._BLOCK_BYTES, row_writers._ROWS_BYTES)
+    assert vectors.nbytes > 2 * max(vector_streams._BLOCK_BYTES, row_writers._BINARY_BYTES)
     ours = KeyedVectors.from_arrays([f"word{row}" for row in range(n_words)], vectors)
     for binary in (True, False):
         ours.save_word2vec_format(tmp_path / "v", binary=binary)
