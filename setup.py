@@ -39,7 +39,7 @@ os.chdir(HERE)  # sources are named relative to this folder, as setuptools wants
 CORPUS_SOURCES = ["counter.c"]
 COUNT_SOURCES = ["cooccur.c", "sparse.c"]
 FORMAT_SOURCES = ["decimal.c", "vector_rows.c"]
-QUERY_SOURCES = ["nearest.c", "analogies.c"]
+QUERY_SOURCES = ["nearest.c", "sketch.c", "analogies.c"]
 KERNELS = {  # file: (macro that tells dispatch.c, CPU family, GCC and clang flags, MSVC flags)
     "kernels_avx2.c": ("W2V_WITH_AVX2", "x86-64", ["-mavx2", "-mfma"], ["/arch:AVX2"]),
     "kernels_avx512.c": (

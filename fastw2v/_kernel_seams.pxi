@@ -41,6 +41,8 @@ cdef extern from "kernels.h" nogil:
                             w2v_real *sums) noexcept nogil
         void (*columns_scale)(w2v_real *matrix, int64_t n_rows, int64_t n, int64_t room,
                               const w2v_real *factors) noexcept nogil
+        void (*code_products)(const int8_t *codes, int64_t n_rows, int64_t n, const int16_t *factors,
+                              int32_t *products) noexcept nogil
         void (*momentum_row)(w2v_real *row, w2v_real *state, const w2v_real *descent, int64_t n,
                              const w2v_move *move) noexcept nogil
         void (*adagrad_row)(w2v_real *row, w2v_real *state, const w2v_real *descent, int64_t n,
@@ -49,7 +51,7 @@ cdef extern from "kernels.h" nogil:
                          const w2v_move *move) noexcept nogil
         int64_t (*multiply_adds)(int64_t n_rounds, w2v_real factor, w2v_real *sum) noexcept nogil
     const w2v_kernels *w2v_kernels_find(const char *isa)
-    int W2V_TILE_SLACK
+    int W2V_TILE_SLACK, W2V_SKETCH_ALIGN
     int64_t W2V_TILE_SCRATCH(int64_t n_inputs, int64_t n_targets)
 
 
@@ -181,6 +183,17 @@ def product(a, b, c, int64_t n_rows, int64_t n_columns, int64_t n_terms, *, doub
     with nogil:
         for _ in range(repeat):
             kernels.product(&task)
+
+
+def code_products(const int8_t[:, ::1] codes not None, const int16_t[::1] factors not None, *, isa=None):
+    """codes [n_rows, n] factors [n], int32 [n_rows]; n is a multiple of 64."""
+    cdef const w2v_kernels *kernels = kernels_of(isa)
+    cdef int32_t[::1] products = np.empty(max(1, codes.shape[0]), np.int32)
+    if codes.shape[1] != factors.shape[0] or codes.shape[1] % W2V_SKETCH_ALIGN or not codes.shape[0] or \
+            not codes.shape[1]:
+        raise ValueError("codes and factors that do not fit together")
+    kernels.code_products(&codes[0, 0], codes.shape[0], codes.shape[1], &factors[0], &products[0])
+    return np.asarray(products)
 
 
 def columns_kernel(str name, scores, numbers, int64_t n, *, isa=None):

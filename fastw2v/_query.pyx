@@ -1,11 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, embedsignature=True
-"""Cython face of src_c/nearest.c and analogies.c: cosines, the nearest rows, and analogy questions, block by block.
+"""Cython face of src_c/nearest.c, sketch.c and analogies.c: cosines, nearest rows and analogy questions, by blocks.
 
 It converts, and checks the shapes that C trusts; nearest.py cuts matrices into blocks and says what is looked for.
 Invariant: the GIL is released for every loop over rows.
 """
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int8_t, int32_t, int64_t
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from fastw2v import _train
 
 cdef extern from "w2v.h" nogil:
     ctypedef enum w2v_status:
-        W2V_OK
+        W2V_OK, W2V_ERR_STALE
     ctypedef struct w2v_kernels
     ctypedef struct w2v_searched:
         const float *vecs
@@ -21,6 +21,14 @@ cdef extern from "w2v.h" nogil:
         const float *norms
         int64_t n_rows, first_id
         int32_t dim
+    ctypedef struct w2v_sketch:
+        int64_t stride
+        int32_t dim
+        int8_t *codes
+        float *scales
+        float *errors
+    int W2V_SKETCH_ALIGN, W2V_FEW_QUERIES
+    void w2v_sketch_fill(const w2v_sketch *sketch, const w2v_searched *rows, int32_t n_threads)
     ctypedef struct w2v_nearest:
         int64_t n_queries
         const float *queries
@@ -42,8 +50,8 @@ cdef extern from "w2v.h" nogil:
         int64_t *answers
     void w2v_cosines(const w2v_searched *rows, const float *queries, int64_t n_queries, float *cosines, int64_t room,
                      int32_t n_threads)
-    w2v_status w2v_nearest_update(const w2v_kernels *kernels, const w2v_searched *rows, const w2v_nearest *nearest,
-                                  int32_t n_threads, int32_t backwards)
+    w2v_status w2v_nearest_update(const w2v_kernels *kernels, const w2v_searched *rows, const w2v_sketch *sketch,
+                                  const w2v_nearest *nearest, int32_t n_threads, int32_t backwards)
     void w2v_nearest_sort(const w2v_nearest *nearest)
     w2v_status w2v_cosines_table(const w2v_kernels *kernels, const w2v_searched *rows, const float *words,
                                  int64_t n_words, float *cosines, int64_t cosines_room, int32_t n_threads,
@@ -52,6 +60,7 @@ cdef extern from "w2v.h" nogil:
                               float slack,
                               const w2v_analogies *asked, int32_t n_threads)
 
+FEW_QUERIES = W2V_FEW_QUERIES
 cdef int32_t backwards = 0  # the direction of the last search; nothing but speed depends on it
 
 
@@ -59,7 +68,13 @@ cdef const w2v_kernels *kernels() except NULL:
     return <const w2v_kernels *> PyCapsule_GetPointer(_train.kernels(), "w2v_kernels")
 
 
+class Stale(Exception):
+    """A sketch is not of the rows that are searched: they were changed since."""
+
+
 cdef int check(w2v_status status) except -1:
+    if status == W2V_ERR_STALE:
+        raise Stale("the vectors were changed after they were sketched")
     if status != W2V_OK:
         raise MemoryError("not enough memory for a query")
     return 0
@@ -120,6 +135,48 @@ cdef class Rows:
         return 0
 
 
+def sketch_bytes(int64_t n_rows, int64_t dim):
+    """The memory of a sketch."""
+    return n_rows * ((dim + W2V_SKETCH_ALIGN - 1) // W2V_SKETCH_ALIGN * W2V_SKETCH_ALIGN + 2 * <int64_t> sizeof(float))
+
+
+cdef class Sketch:
+    """A coarse copy of n_rows rows of `dim` numbers, filled block by block; all of it, before anything is searched.
+
+    A row's cosine with a unit vector is scale * (codes vector), give or take its error: codes int8 [n_rows, room],
+    scales and errors float32 [n_rows].
+    """
+
+    cdef w2v_sketch c
+    cdef int64_t n_rows
+    cdef readonly object codes, scales, errors
+
+    def __init__(self, int64_t n_rows, int64_t dim):
+        cdef int8_t[::1] codes
+        cdef float[::1] scales, errors
+        if n_rows < 1 or not 0 < dim < 1 << 30:
+            raise ValueError("nothing to sketch, or rows that are too long")
+        self.n_rows, self.c.dim = n_rows, <int32_t> dim
+        self.c.stride = (dim + W2V_SKETCH_ALIGN - 1) // W2V_SKETCH_ALIGN * W2V_SKETCH_ALIGN
+        room = np.empty(n_rows * self.c.stride + W2V_SKETCH_ALIGN, np.int8)
+        codes = room[-room.ctypes.data % W2V_SKETCH_ALIGN:][:n_rows * self.c.stride]
+        self.codes = np.asarray(codes).reshape(n_rows, self.c.stride)
+        scales = self.scales = np.empty(n_rows, np.float32)
+        errors = self.errors = np.empty(n_rows, np.float32)
+        self.c.codes, self.c.scales, self.c.errors = &codes[0], &scales[0], &errors[0]
+
+    def fill(self, Rows rows not None, int32_t n_threads):
+        """Sketch one block."""
+        self.check(rows)
+        with nogil:
+            w2v_sketch_fill(&self.c, &rows.c, n_threads)
+
+    cdef int check(self, Rows rows) except -1:
+        if rows.c.dim != self.c.dim or rows.c.first_id < 0 or rows.c.first_id + rows.c.n_rows > self.n_rows:
+            raise ValueError("rows that the sketch has no room for")
+        return 0
+
+
 cdef class Nearest:
     """The nearest rows found so far of unit vectors [n_queries, D]: ids and cosines [n_queries, n_wanted], of which
     n_found [n_queries] are there.
@@ -156,16 +213,20 @@ cdef class Nearest:
         self.c.ids, self.c.cosines, self.c.n_found = &ids[0, 0], &cosines[0, 0], &n_found[0]
         self.c.bars, self.c.locks = &self._bars[0], &self._locks[0]
 
-    def update(self, Rows rows not None, int32_t n_threads):
-        """Look at one more block of rows."""
+    def update(self, Rows rows not None, Sketch sketch, int32_t n_threads):
+        """Look at one more block of rows; Stale if they are seen not to be those of the sketch."""
         cdef const w2v_kernels *fast = kernels()
+        cdef const w2v_sketch *sketched = NULL
         cdef w2v_status status
         global backwards
         if self._queries.shape[1] != rows.c.dim or n_threads < 1:
             raise ValueError("queries that do not fit the rows")
+        if sketch is not None:
+            sketch.check(rows)
+            sketched = &sketch.c
         backwards = not backwards
         with nogil:
-            status = w2v_nearest_update(fast, &rows.c, &self.c, n_threads, backwards)
+            status = w2v_nearest_update(fast, &rows.c, sketched, &self.c, n_threads, backwards)
         check(status)
 
     def sort(self):

@@ -41,6 +41,9 @@ def product(
     isa: str | None = None,
     repeat: int = 1,
 ) -> None: ...
+def code_products(
+    codes: NDArray[np.int8], factors: NDArray[np.int16], *, isa: str | None = None
+) -> NDArray[np.int32]: ...
 def columns_kernel(
     name: str, scores: NDArray[Any], numbers: NDArray[Any], n: int, *, isa: str | None = None
 ) -> NDArray[Any] | None: ...

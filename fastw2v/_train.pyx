@@ -6,7 +6,7 @@ in settings.py; here only shapes, types and alignment are checked, since C trust
 `_train_double` is this same source in double precision, for gradient checks.
 """
 from cpython.pycapsule cimport PyCapsule_New
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 

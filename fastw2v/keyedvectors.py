@@ -1,7 +1,8 @@
 """Words and their vectors: what training leaves behind, to look up, compare, evaluate, save and load.
 
 The names, arguments and results are those of gensim 4's `KeyedVectors`; what differs is marked DIFFERS. There
-is no training here, and no second copy of the matrix: cosines are dot products divided by stored norms.
+is no training here, and no second copy of the matrix: cosines are dot products divided by stored norms, and single
+queries, when there are many, have a coarse sketch of a quarter of its size (`sketches`).
 
 `vectors` may be a view of rows that are padded for the training kernels, shared with a model that goes on
 training. Whoever changes it calls ``fill_norms(force=True)`` afterwards. Row `id` of `vectors` belongs to
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from fastw2v.sketches import SketchKeeper
 from fastw2v.vector_editing import EditingMixin
 from fastw2v.vector_evaluation import EvaluationMixin
 from fastw2v.vector_files import VectorFiles
@@ -72,6 +74,7 @@ class KeyedVectors(QueryMixin, SimilarityMixin, EvaluationMixin, VectorFiles, Ed
         self.norms: np.ndarray | None = None
         self.expandos: dict[str, np.ndarray] = {}
         self._rooms: dict[str, np.ndarray] = {}
+        self._sketches = SketchKeeper()
 
     @classmethod
     def from_arrays(
@@ -200,7 +203,10 @@ class KeyedVectors(QueryMixin, SimilarityMixin, EvaluationMixin, VectorFiles, Ed
         return vector
 
     def fill_norms(self, force: bool = False) -> None:
-        """Compute `norms` unless they are there; with `force` anyway, as after a change of `vectors`."""
+        """Compute `norms` unless they are there; with `force` anyway, as after a change of `vectors`.
+
+        What queries keep (see `most_similar`) is dropped with the old norms.
+        """
         if self.norms is None or force:
             self.norms = None  # old ones must not stay when memory is short
             accumulator = np.result_type(self.vectors.dtype, np.float32)

@@ -56,14 +56,19 @@ def largest(values: np.ndarray, n_wanted: int) -> np.ndarray:
     return candidates[np.argsort(-values[candidates], kind="stable")][:n_wanted]
 
 
-def blocks(vectors: np.ndarray, norms: np.ndarray, ids: range, most: int) -> Iterator[_query.Rows]:
-    """Cut the rows `ids` of a matrix [V, D] with norms [V] into blocks of at most so many rows (but at least 1)."""
-    packed = (
+def is_packed(vectors: np.ndarray) -> bool:
+    """Tell whether rows can be read where they are."""
+    return bool(
         vectors.dtype == np.float32
         and vectors.flags.aligned
         and (vectors.shape[1] == 1 or vectors.strides[1] == 4)
         and 4 * vectors.shape[1] <= vectors.strides[0] < 1 << 33
     )
+
+
+def blocks(vectors: np.ndarray, norms: np.ndarray, ids: range, most: int) -> Iterator[_query.Rows]:
+    """Cut the rows `ids` of a matrix [V, D] with norms [V] into blocks of at most so many rows (but at least 1)."""
+    packed = is_packed(vectors)
     if not packed:
         most = min(most, _NUMBERS_AT_ONCE // vectors.shape[1])
     step = max(1, most)
@@ -85,6 +90,7 @@ def find(
     ids: range,
     excluded: Sequence[Sequence[int]],
     threads: int,
+    sketch: _query.Sketch | None = None,
 ) -> tuple[NDArray[np.int64], Floats]:
     """Find the rows with the largest cosines to each target.
 
@@ -104,6 +110,8 @@ def find(
         Rows that a target must not find.
     threads : int
         At least 1.
+    sketch : fastw2v._query.Sketch, optional
+        Of the matrix (see sketches.py): few targets are found sooner, and are the same.
 
     Returns
     -------
@@ -112,6 +120,11 @@ def find(
         rows if that is less.
     cosines : numpy.ndarray of float32, shape [n, k]
         Theirs; computed in single precision.
+
+    Raises
+    ------
+    fastw2v._query.Stale
+        The matrix was changed after it was sketched. (Nothing is raised where nobody could notice.)
     """
     k = min(n_wanted, len(ids))
     found_ids = np.full((len(targets), k), -1, np.int64)
@@ -122,7 +135,7 @@ def find(
         part = slice(first, first + QUERIES_AT_ONCE)
         nearest = _query.Nearest(k, targets[part], *_flattened(excluded[part]))
         for rows in blocks(vectors, norms, ids, _PRODUCTS_AT_ONCE // len(targets[part])):
-            run_team(threads, nearest.update, rows, threads)
+            run_team(threads, nearest.update, rows, sketch, threads)
         nearest.sort()
         here = np.arange(k) < nearest.n_found[:, None]
         found_ids[part][here] = nearest.ids[here]

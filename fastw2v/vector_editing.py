@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastw2v.sketches import SketchKeeper
 from fastw2v.vector_parts import KEY_TYPES, Key, VectorParts
 
 if TYPE_CHECKING:
@@ -353,10 +354,10 @@ class EditingMixin(VectorParts):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what copies and pickles are made of. NumPy takes D columns of a padded matrix, no more."""
-        return {name: value for name, value in vars(self).items() if name != "_rooms"}
+        return {name: value for name, value in vars(self).items() if name not in ("_rooms", "_sketches")}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        vars(self).update(state, _rooms={})
+        vars(self).update(state, _rooms={}, _sketches=SketchKeeper())
 
     # --- helpers ---
 

@@ -97,6 +97,9 @@ struct w2v_kernels {
                         w2v_real *sums);
     void (*columns_scale)(w2v_real *matrix, int64_t n_rows, int64_t n, int64_t room, const w2v_real *factors);
 
+    /* products [n_rows] = codes [n_rows, n] factors [n], n a multiple of W2V_SKETCH_ALIGN; none leaves 32 bits. */
+    void (*code_products)(const int8_t *codes, int64_t n_rows, int64_t n, const int16_t *factors, int32_t *products);
+
     /* One step of an optimizer on a row [n]: `descent` [n] is minus its gradient, `state` what the optimizer
      * remembers of the row: [n] numbers, for Adam [2n + W2V_ROW_ALIGN]; all zero before the first step. */
 

@@ -373,6 +373,6 @@ static void adam_row(w2v_real *row, w2v_real *state, const w2v_real *descent, in
 const w2v_kernels W2V_JOIN(w2v_kernels_, V_ISA) = {W2V_TEXT(V_ISA), logistic_tile, tile_scores, tile_steps,
                                                      rows_sum, rows_add, dot,
                                                      row_max, exp_row, scale_row, logistic_row, blackout_row,
-                                                     product, columns_max, columns_exp, columns_scale,
+                                                     product, columns_max, columns_exp, columns_scale, code_products,
                                                      momentum_row, adagrad_row, adam_row,
                                                      multiply_adds};

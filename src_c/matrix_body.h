@@ -4,9 +4,9 @@
  *
  * Why not a BLAS: it copies both sides into an order of its own before it multiplies. The matrices here are small, or
  * come by a tile at a time, and stand in the cache already; rows of one are the vectors that the kernel wants, and the
- * other is read number by number in any order, so that copying gains nothing. V_BLOCK rows x V_PAIR vectors of the result stay in registers
- * while the terms stream by; a strip of V_PAIR vectors of `b` stays in the first-level cache for all rows of the
- * result. */
+ * other is read number by number in any order, so that copying gains nothing. V_BLOCK rows x V_PAIR vectors of the
+ * result stay in registers while the terms stream by; a strip of V_PAIR vectors of `b` stays in the first-level cache
+ * for all rows of the result. */
 #include "base.h"
 #include "kernels.h"
 
@@ -109,4 +109,13 @@ static void columns_scale(w2v_real *matrix, int64_t n_rows, int64_t n, int64_t r
             w2v_real *at = matrix + row * room + k;
             v_store(at, v_mul(v_load(at), v_load(factors + k)));
         }
+}
+
+/* Plain C: compilers know this sum, of 16-bit numbers into 32 bits, as an instruction of every set. */
+static void code_products(const int8_t *codes, int64_t n_rows, int64_t n, const int16_t *factors, int32_t *products) {
+    for (int64_t row = 0; row < n_rows; row++, codes += n) {
+        int32_t sum = 0;
+        for (int64_t i = 0; i < n; i++) sum += (int16_t)codes[i] * factors[i];
+        products[row] = sum;
+    }
 }

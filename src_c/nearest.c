@@ -5,7 +5,7 @@
  * found so far is computed again by `cosine`, a sum in fixed order, and only that number counts. So a query has the
  * same results, to the bit, alone or among others, with any number of threads, and equal rows have equal cosines. A
  * query reconsiders some topn * log(V / topn) rows: little beside its V products. Of a few queries all cosines are
- * computed by `cosine` to begin with: memory is what they wait for.
+ * computed by `cosine` to begin with, as memory is what they wait for, or a sketch of the rows proposes (sketch.h).
  *
  * Threads take the rows tile by tile, in any order: the best rows, of equal cosines the first ones, are the same. A
  * tile's scores are compared with what is needed as long as they are in the cache; the few that are enough are offered
@@ -19,9 +19,10 @@
 #include "kernels.h"
 #include "lock.h"
 #include "matrix.h"
+#include "sketch.h"
 
 enum {
-    FEW_QUERIES = 4,     /* from so many on `product` is faster */
+    ROWS_OF_FEW = 512,   /* at once: contiguous memory, and threads that end together */
     ROWS_PER_TILE = 128, /* they, and their scores, stay in the second-level cache */
     QUERIES_PER_TILE = 256,
     CHUNK = 64 /* scores that are compared at once with what is needed */
@@ -106,25 +107,29 @@ typedef struct {
     const w2v_kernels *kernels;
     const w2v_searched *rows;
     const w2v_nearest *nearest;
-    float *columns; /* [D, room] the queries as columns */
+    const w2v_sketch *sketch;
+    int16_t *factors;            /* [n_queries, stride of the sketch] */
+    w2v_sketched_query *queries; /* [n_queries] */
+    float *columns;              /* [D, room] the queries as columns */
     int64_t room;
-    float slack; /* how far from cosines the scores may be */
+    float slack;     /* how far from cosines the products may be */
+    int32_t status;  /* atomic */
     int32_t backwards;
-    int64_t n_tiles, n_taken; /* of the tiles of rows; atomic */
+    int64_t tile_rows, n_tiles, n_taken; /* of the tiles of rows; the last is atomic */
 } search;
 
 /* The first row of a tile that nobody has taken, or -1. */
 static int64_t take_tile(search *s) {
     const int64_t n = atomic_add(&s->n_taken, 1);
     if (n > s->n_tiles) return -1;
-    return (s->backwards ? s->n_tiles - n : n - 1) * ROWS_PER_TILE;
+    return (s->backwards ? s->n_tiles - n : n - 1) * s->tile_rows;
 }
 
 static void search_few(search *s) {
     const w2v_nearest *nearest = s->nearest;
-    float cosines[ROWS_PER_TILE];
+    float cosines[ROWS_OF_FEW];
     for (int64_t first; (first = take_tile(s)) >= 0;) {
-        const int64_t n = least(ROWS_PER_TILE, s->rows->n_rows - first);
+        const int64_t n = least(ROWS_OF_FEW, s->rows->n_rows - first);
         for (int64_t query = 0; query < nearest->n_queries; query++) {
             const float *vec = nearest->queries + query * s->rows->dim;
             for (int64_t i = 0; i < n; i++) cosines[i] = cosine(s->rows, first + i, vec);
@@ -134,6 +139,42 @@ static void search_few(search *s) {
                 if (cosines[i] >= bar && !is_excluded(nearest, query, id))
                     bar = offer(nearest, query, id, cosines[i]);
             }
+        }
+    }
+}
+
+/* What the sketch proposes of one query, given the products of its codes with rows from `first` on. */
+static void look_at_products(search *s, const int32_t *products, int64_t first, int64_t n, int64_t query) {
+    const w2v_searched *rows = s->rows;
+    const w2v_sketched_query sketched = s->queries[query];
+    const float *scales = s->sketch->scales + rows->first_id + first;
+    const float *errors = s->sketch->errors + rows->first_id + first;
+    float bar = float_get(&s->nearest->bars[query]), most[CHUNK];
+    int any = 0;
+    for (int64_t i = 0; i < n; i++) {
+        most[i] = (float)products[i] * scales[i] * sketched.scale + errors[i] * sketched.reach;
+        any |= most[i] >= bar;
+    }
+    if (!any) return;
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t id = rows->first_id + first + i;
+        if (!(most[i] >= bar) || is_excluded(s->nearest, query, id)) continue;
+        const float exact = cosine(rows, first + i, s->nearest->queries + query * rows->dim);
+        if (exact > most[i] || exact < most[i] - 2 * errors[i] * sketched.reach) flag_set(&s->status, W2V_ERR_STALE);
+        if (exact >= bar) bar = offer(s->nearest, query, id, exact);
+    }
+}
+
+static void search_sketch(search *s) {
+    const w2v_sketch *sketch = s->sketch;
+    int32_t products[ROWS_OF_FEW];
+    for (int64_t first; (first = take_tile(s)) >= 0;) {
+        const int64_t n = least(ROWS_OF_FEW, s->rows->n_rows - first);
+        const int8_t *codes = sketch->codes + (s->rows->first_id + first) * sketch->stride;
+        for (int64_t query = 0; query < s->nearest->n_queries; query++) {
+            s->kernels->code_products(codes, n, sketch->stride, s->factors + query * sketch->stride, products);
+            for (int64_t i = 0; i < n; i += CHUNK)
+                look_at_products(s, products + i, first + i, least(CHUNK, n - i), query);
         }
     }
 }
@@ -188,34 +229,64 @@ static void search_many(search *s, float *scores) {
     }
 }
 
-w2v_status w2v_nearest_update(const w2v_kernels *kernels, const w2v_searched *rows, const w2v_nearest *nearest,
-                              int32_t n_threads, int32_t backwards) {
-    const int is_few = nearest->n_queries < FEW_QUERIES;
-    const int64_t scores_size = ROWS_PER_TILE * odd_room(QUERIES_PER_TILE);
-    search s = {.kernels = kernels, .rows = rows, .nearest = nearest, .backwards = backwards};
-    float *scores = NULL;
-    s.n_tiles = (rows->n_rows + ROWS_PER_TILE - 1) / ROWS_PER_TILE;
-    n_threads = (int32_t)least(n_threads, s.n_tiles);
-    if (!is_few) {
-        s.slack = sums_differ_by(rows->dim);
-        s.room = odd_room(nearest->n_queries);
-        s.columns = aligned_new((size_t)(rows->dim * s.room) * sizeof *s.columns);
-        scores = aligned_new((size_t)(n_threads * scores_size) * sizeof *scores);
-        if (!s.columns || !scores) {
-            aligned_free(s.columns);
-            aligned_free(scores);
-            return W2V_ERR_MEMORY;
-        }
-        memset(s.columns, 0, (size_t)(rows->dim * s.room) * sizeof *s.columns);
-        transpose(nearest->queries, nearest->n_queries, rows->dim, rows->dim, s.columns, s.room);
+/* What the queries look like to those who search; W2V_ERR_MEMORY leaves it to search_free. */
+static w2v_status search_init(search *s) {
+    const w2v_nearest *nearest = s->nearest;
+    const size_t n_queries = (size_t)nearest->n_queries, dim = (size_t)s->rows->dim;
+    if (nearest->n_queries < W2V_FEW_QUERIES) {
+        s->tile_rows = ROWS_OF_FEW;
+        if (!s->sketch) return W2V_OK;
+        s->factors = aligned_new(n_queries * (size_t)s->sketch->stride * sizeof *s->factors);
+        s->queries = malloc(n_queries * sizeof *s->queries);
+        if (!s->factors || !s->queries) return W2V_ERR_MEMORY;
+        for (int64_t query = 0; query < nearest->n_queries; query++)
+            s->queries[query] = w2v_sketch_query(s->sketch, nearest->queries + query * s->rows->dim,
+                                                 s->factors + query * s->sketch->stride);
+        return W2V_OK;
     }
-    W2V_OMP("omp parallel for schedule(static, 1) num_threads(n_threads)")
-    for (int32_t thread = 0; thread < n_threads; thread++)
-        if (is_few) search_few(&s);
-        else search_many(&s, scores + thread * scores_size);
-    aligned_free(s.columns);
-    aligned_free(scores);
+    s->sketch = NULL;
+    s->tile_rows = ROWS_PER_TILE;
+    s->slack = sums_differ_by(s->rows->dim);
+    s->room = odd_room(nearest->n_queries);
+    s->columns = aligned_new(dim * (size_t)s->room * sizeof *s->columns);
+    if (!s->columns) return W2V_ERR_MEMORY;
+    memset(s->columns, 0, dim * (size_t)s->room * sizeof *s->columns);
+    transpose(nearest->queries, nearest->n_queries, s->rows->dim, s->rows->dim, s->columns, s->room);
     return W2V_OK;
+}
+
+static void search_free(search *s) {
+    aligned_free(s->factors);
+    free(s->queries);
+    aligned_free(s->columns);
+}
+
+/* One thread's part. */
+static void work(search *s) {
+    if (s->sketch) {
+        search_sketch(s);
+    } else if (!s->columns) {
+        search_few(s);
+    } else {
+        float *scores = aligned_new((size_t)(ROWS_PER_TILE * odd_room(QUERIES_PER_TILE)) * sizeof *scores);
+        if (scores) search_many(s, scores);
+        else flag_set(&s->status, W2V_ERR_MEMORY);
+        aligned_free(scores);
+    }
+}
+
+w2v_status w2v_nearest_update(const w2v_kernels *kernels, const w2v_searched *rows, const w2v_sketch *sketch,
+                              const w2v_nearest *nearest, int32_t n_threads, int32_t backwards) {
+    search s = {.kernels = kernels, .rows = rows, .sketch = sketch, .nearest = nearest, .backwards = backwards};
+    s.status = search_init(&s);
+    if (s.status == W2V_OK) {
+        s.n_tiles = (rows->n_rows + s.tile_rows - 1) / s.tile_rows;
+        W2V_OMP("omp parallel num_threads((int32_t)least(n_threads, s.n_tiles))")
+        work(&s);
+    }
+    search_free(&s);
+    (void)n_threads;
+    return (w2v_status)s.status;
 }
 
 void w2v_cosines(const w2v_searched *rows, const float *queries, int64_t n_queries, float *cosines, int64_t room,

@@ -26,6 +26,7 @@ typedef enum {
     W2V_ERR_TOO_MANY,  /* more distinct words than an int32 id can name */
     W2V_ERR_DIVERGED,  /* a loss became NaN or infinite */
     W2V_ERR_STOPPED,   /* the caller asked to stop */
+    W2V_ERR_STALE,     /* a copy is not of these numbers */
 } w2v_status;
 
 enum {
@@ -350,7 +351,7 @@ enum { W2V_WORD_UNKNOWN = -1, W2V_WORDS_DAMAGED = -2 };
 int64_t w2v_word_find(const w2v_packed_words *words, const int32_t *slots, int64_t n_slots, const uint8_t *word,
                       int64_t n_bytes);
 
-/* ---- queries (nearest.c, analogies.c) ---- */
+/* ---- queries (nearest.c, sketch.c, analogies.c) ---- */
 
 /* A block of rows of a matrix, each with its Euclidean norm. */
 typedef struct {
@@ -367,6 +368,21 @@ typedef struct {
 void w2v_cosines(const w2v_searched *rows, const float *queries, int64_t n_queries, float *cosines, int64_t room,
                  int32_t n_threads);
 
+/* A coarse copy of a matrix (sketch.h). */
+typedef struct {
+    int64_t stride; /* D rounded up to a multiple of W2V_SKETCH_ALIGN */
+    int32_t dim;    /* D */
+    int8_t *codes;  /* [V, stride] */
+    float *scales;  /* [V] */
+    float *errors;  /* [V] how far the product of codes may be from the cosine */
+} w2v_sketch;
+enum { W2V_SKETCH_ALIGN = 64 };
+
+/* Sketch a block of rows. */
+void w2v_sketch_fill(const w2v_sketch *sketch, const w2v_searched *rows, int32_t n_threads);
+
+enum { W2V_FEW_QUERIES = 4 }; /* from so many on, products of matrices are faster than looking at one by one */
+
 /* The nearest rows found so far. */
 typedef struct {
     int64_t n_queries;              /* >= 1 */
@@ -382,9 +398,10 @@ typedef struct {
 } w2v_nearest;
 
 /* Look at one more block of rows. Whoever asks again and again has the rows read forwards and backwards in turn: those
- * that were read last are still in the cache. */
-w2v_status w2v_nearest_update(const w2v_kernels *kernels, const w2v_searched *rows, const w2v_nearest *nearest,
-                              int32_t n_threads, int32_t backwards);
+ * that were read last are still in the cache. Fewer than W2V_FEW_QUERIES may have a sketch of the rows, or NULL; if
+ * the rows are not those that were sketched, this may be noticed: then W2V_ERR_STALE. */
+w2v_status w2v_nearest_update(const w2v_kernels *kernels, const w2v_searched *rows, const w2v_sketch *sketch,
+                              const w2v_nearest *nearest, int32_t n_threads, int32_t backwards);
 /* After the last block: nearest first, of equal cosines the first row. */
 void w2v_nearest_sort(const w2v_nearest *nearest);
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from kill_and_resume import digest_of
 
-from fastw2v import PPMI, SVD, Callback, Cooccurrence, KeyedVectors, Word2Vec, any_file
+from fastw2v import PPMI, SVD, Callback, Cooccurrence, KeyedVectors, Word2Vec, any_file, sketches
 from fastw2v.losses import LOSSES
 from fastw2v.optimizers import OPTIMIZERS
 
@@ -216,7 +216,12 @@ def query_scene() -> Scene:
 
     def act(world: Any) -> Any:
         wv, questions = world
+        wv.fill_norms(force=True)
+        sketches.LEAST_BYTES = 0
+        for number in range(9):  # a sketch is made in between
+            wv.most_similar(number)
         return (
+            wv.most_similar("w5"),
             wv.most_similar(["w1", "w2"], ["w3"]),
             wv.most_similar_batch([f"w{n}" for n in range(100)], topn=3),
             wv.most_similar_cosmul(["w1", "w2"], ["w3"]),

@@ -106,3 +106,15 @@ def test_columns_are_scaled(isa):
     expected = matrix * factors
     _train.columns_kernel("scale", matrix, aligned, 33, isa=isa)
     np.testing.assert_array_equal(matrix, expected)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("n", [64, 128, 320])
+def test_codes_are_multiplied_exactly_up_to_the_largest(isa, n):
+    codes = RNG.integers(-127, 128, (37, n)).astype(np.int8)
+    factors = RNG.integers(-32767, 32768, n).astype(np.int16)
+    codes[0], codes[1] = 127, -127
+    factors[:] = np.where(n > 128, factors, 32767)
+    expected = codes.astype(np.int64) @ factors.astype(np.int64)
+    assert abs(expected).max() < 1 << 31
+    np.testing.assert_array_equal(_train.code_products(codes, factors, isa=isa), expected)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from fault_scenes import LINES, vectors, write_corpus
 
-from fastw2v import PPMI, SVD, Cooccurrence, Word2Vec
+from fastw2v import PPMI, SVD, Cooccurrence, Word2Vec, sketches
 from fastw2v.losses import LOSSES
 from fastw2v.optimizers import OPTIMIZERS
 
@@ -62,6 +62,24 @@ def test_threads_ask_one_set_of_vectors_and_each_query_has_threads() -> None:
     asking = [
         threading.Thread(
             target=lambda: answers.append(wv.most_similar_batch(wv.index_to_key, topn=3, threads=3))
+        )
+        for _ in range(3)
+    ]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    assert answers == [expected] * 3
+
+
+def test_threads_ask_one_by_one_while_a_sketch_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sketches, "LEAST_BYTES", 0)
+    wv = vectors()
+    expected = wv.most_similar_batch(range(40), topn=3)  # type: ignore[arg-type]
+    answers: list[object] = []
+    asking = [
+        threading.Thread(
+            target=lambda: answers.append([wv.most_similar(row, topn=3, threads=3) for row in range(40)])
         )
         for _ in range(3)
     ]
