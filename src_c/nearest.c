@@ -112,8 +112,8 @@ typedef struct {
     w2v_sketched_query *queries; /* [n_queries] */
     float *columns;              /* [D, room] the queries as columns */
     int64_t room;
-    float slack;     /* how far from cosines the products may be */
-    int32_t status;  /* atomic */
+    float slack;                 /* how far from cosines the products may be */
+    int32_t status;              /* atomic */
     int32_t backwards;
     int64_t tile_rows, n_tiles, n_taken; /* of the tiles of rows; the last is atomic */
 } search;

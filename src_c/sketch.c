@@ -17,13 +17,13 @@ static double most_factor(int64_t dim) {
     return (double)least(most, MOST_FACTOR);
 }
 
-/* y to the nearest whole number, for |y| < 2^22, or some number: that much larger than what is left of the fraction is
- * 1.5 * 2^23, so that the sum's low bits are the answer. Without a branch compilers make it vector code. */
+/* y to the nearest whole number, for |y| < 2^22: added to 1.5 * 2^23 it stands in the sum's low bits. What is not finite
+ * becomes some number. There is no branch, so compilers make vector code of it. */
 W2V_INLINE int32_t nearest_whole(float y) {
     const float shifted = y + 12582912.0f;
-    int32_t bits;
+    uint32_t bits;
     memcpy(&bits, &shifted, sizeof bits);
-    return bits - 0x4B400000;
+    return (int32_t)(bits - 0x4B400000u);
 }
 
 /* A row is read in parts of LANES numbers, the last of them with zeros behind: loops that compilers know. */
@@ -99,6 +99,7 @@ void w2v_sketch_fill(const w2v_sketch *sketch, const w2v_searched *rows, int32_t
         const int is_finite = scale < INFINITY && error < INFINITY;
         sketch->scales[id] = is_finite ? (float)scale : 0;
         sketch->errors[id] = is_finite ? (float)error : INFINITY;
+        if (!is_finite) memset(codes, 0, (size_t)stride);
     }
     (void)n_threads;
 }
