@@ -217,6 +217,7 @@ cdef class Nearest:
         """Look at one more block of rows; Stale if they are seen not to be those of the sketch."""
         cdef const w2v_kernels *fast = kernels()
         cdef const w2v_sketch *sketched = NULL
+        cdef int32_t direction
         cdef w2v_status status
         global backwards
         if self._queries.shape[1] != rows.c.dim or n_threads < 1:
@@ -224,9 +225,9 @@ cdef class Nearest:
         if sketch is not None:
             sketch.check(rows)
             sketched = &sketch.c
-        backwards = not backwards
+        direction = backwards = not backwards
         with nogil:
-            status = w2v_nearest_update(fast, &rows.c, sketched, &self.c, n_threads, backwards)
+            status = w2v_nearest_update(fast, &rows.c, sketched, &self.c, n_threads, direction)
         check(status)
 
     def sort(self):
