@@ -245,6 +245,21 @@ static void matrices_compare(const w2v_kernels *kernels, int64_t n, double *wors
     keep_worst(worst, matrix_error(&got, &expected, n, 4));
 }
 
+/* Sums of whole numbers are exact. */
+static void codes_compare(const w2v_kernels *kernels, double *worst) {
+    enum { ROWS = 5, LENGTH = 3 * W2V_SKETCH_ALIGN };
+    int8_t codes[ROWS * LENGTH];
+    int16_t factors[LENGTH];
+    int32_t got[ROWS], expected[ROWS];
+    for (int k = 0; k < ROWS * LENGTH; k++) codes[k] = (int8_t)(uniform() * 255 - 127);
+    for (int k = 0; k < LENGTH; k++) factors[k] = (int16_t)(uniform() * 65535 - 32767);
+    for (int64_t n = W2V_SKETCH_ALIGN; n <= LENGTH; n += W2V_SKETCH_ALIGN) {
+        kernels->code_products(codes, ROWS, n, factors, got);
+        w2v_kernels_find("scalar")->code_products(codes, ROWS, n, factors, expected);
+        if (memcmp(got, expected, sizeof got)) keep_worst(worst, INFINITY);
+    }
+}
+
 static int isa_passes(const char *isa) {
     /* Sizes of numbers: as at the start of training, as at its end, and scores far beyond the limit of the guard. */
     static const double SIZES[] = {0.01, 0.5, 3.0};
@@ -256,6 +271,7 @@ static int isa_passes(const char *isa) {
             scores_compare(w2v_kernels_find(isa), n, &scores);
             optimizers_compare(w2v_kernels_find(isa), n, &moves);
             matrices_compare(w2v_kernels_find(isa), n, &matrices);
+            codes_compare(w2v_kernels_find(isa), &matrices);
         }
     const int passed = tile[0] <= BOUND && tile[1] <= BOUND && tile[2] <= BOUND && sum <= BOUND && add <= BOUND &&
                        scores <= BOUND && moves <= BOUND && matrices <= BOUND;
