@@ -89,6 +89,7 @@ cdef class WordCounter:
     """The distinct words met so far: each has an id, in the order of first sight, and a count."""
 
     cdef w2v_counter *_counter
+    cdef object _counts  # what `counts` has found, or None since words were added
 
     def __cinit__(self):
         check(w2v_counter_create(&self._counter))
@@ -102,6 +103,7 @@ cdef class WordCounter:
     def add(self, bytes word not None, int64_t count=0):
         """Add ``count`` to a word, new or known."""
         cdef const uint8_t *text = <const uint8_t *>PyBytes_AS_STRING(word)
+        self._counts = None
         check(w2v_counter_add(self._counter, text, PyBytes_GET_SIZE(word), count))
 
     def merge(self, WordCounter other not None):
@@ -109,19 +111,24 @@ cdef class WordCounter:
         cdef int32_t[::1] ids = np.empty(len(other), np.int32)
         cdef w2v_status status
         cdef int32_t *first = &ids[0] if ids.shape[0] else NULL
+        self._counts = None
         with nogil:
             status = w2v_counter_merge(self._counter, other._counter, first)
         check(status)
         return np.asarray(ids)
 
     def counts(self):
-        """The count of each word, int64 [len(self)], a copy."""
+        """The count of each word, int64 [len(self)], read-only."""
+        if self._counts is not None:
+            return self._counts
         cdef int64_t n = w2v_counter_size(self._counter)
         counts = np.empty(n, np.int64)
         cdef int64_t[::1] out = counts
         if n:
             with nogil:
                 w2v_counter_counts(self._counter, &out[0])
+        counts.setflags(write=False)
+        self._counts = counts
         return counts
 
     def sort(self, int32_t[::1] ids not None):
@@ -340,6 +347,8 @@ cdef class Block:
         cdef bint is_text = self._block.sizes == NULL
         self._reserve_text(self._block.n_bytes)
         self._reserve_ids(self._block.own_end - self._block.begin if is_text else self._block.n_sizes)
+        if learn:
+            counter._counts = None
         with nogil:
             if is_text and learn:
                 status = w2v_text_count(counter._counter, &self._block)

@@ -16,7 +16,7 @@
 #include "buffer.h"
 #include "word_table.h"
 
-enum { BATCH = 64, FIRST_SLOTS = 1 << 13, FIRST_WORDS = 1 << 12, FIRST_BYTES = 1 << 16, HUGE_PAGE = 1 << 21 };
+enum { BATCH = 64, LOG_FIRST_SLOTS = 13, FIRST_SLOTS = 1 << LOG_FIRST_SLOTS, FIRST_WORDS = 1 << 12, FIRST_BYTES = 1 << 16, HUGE_PAGE = 1 << 21 };
 
 /* ---- the table ---- */
 
@@ -42,6 +42,7 @@ w2v_status w2v_counter_create(w2v_counter **counter) {
     if (!made)
         return W2V_ERR_MEMORY;
     made->n_slots = FIRST_SLOTS;
+    made->shift = 64 - LOG_FIRST_SLOTS;
     made->words_capacity = FIRST_WORDS;
     made->bytes_capacity = FIRST_BYTES;
     made->slots = slots_new(FIRST_SLOTS);
@@ -77,12 +78,11 @@ const uint8_t *w2v_counter_word(const w2v_counter *counter, int64_t id, int64_t 
     return counter->bytes + begin;
 }
 
-/* The key of the word in a slot. Only long words are looked up elsewhere. */
+/* The key of the word in a slot. Only long words are looked up elsewhere: `text` of others is NULL. */
 W2V_INLINE word_key stored_key(const w2v_counter *counter, const word_slot *slot) {
-    const int64_t id = (int64_t)slot->number - 1, begin = word_begin(counter, id);
-    word_key key = {counter->bytes + begin, size_in_tag(slot->tag), slot->start, slot->second, 0};
+    word_key key = {slot->start, slot->second, 0, NULL, size_in_tag(slot->tag), 0};
     if (key.n_bytes > SLOT_BYTES)
-        key.n_bytes = counter->ends[id] - begin;
+        key.text = w2v_counter_word(counter, (int64_t)slot->number - 1, &key.n_bytes);
     hash_key(&key);
     return key;
 }
@@ -95,6 +95,7 @@ static w2v_status grow_slots(w2v_counter *counter) {
         return W2V_ERR_MEMORY;
     counter->slots = slots;
     counter->n_slots = n_old * 2;
+    counter->shift--;
     for (int64_t at = 0; at < n_old; at++) {
         if (!old[at].number)
             continue;
@@ -136,11 +137,16 @@ static w2v_status insert_word(w2v_counter *counter, const word_key *key, word_sl
         return W2V_ERR_TOO_MANY;
     if (id == counter->words_capacity && grow_words(counter))
         return W2V_ERR_MEMORY;
-    if (end > counter->bytes_capacity && grow_bytes(counter, end))
+    if (end + SLOT_BYTES > counter->bytes_capacity && grow_bytes(counter, end + SLOT_BYTES))
         return W2V_ERR_MEMORY;
-    memcpy(counter->bytes + begin, key->text, (size_t)key->n_bytes);
+    if (key->n_bytes > SLOT_BYTES) {
+        memcpy(counter->bytes + begin, key->text, (size_t)key->n_bytes);
+    } else { /* what the key holds beyond the word, the next one replaces */
+        store8(counter->bytes + begin, key->start);
+        store8(counter->bytes + begin + 8, key->second);
+    }
     counter->ends[id] = end;
-    *slot = (word_slot){key->start, key->second, count, tag_of(key), (uint32_t)(id + 1)};
+    *slot = (word_slot){key->start, key->second, count, key->tag, (uint32_t)(id + 1)};
     counter->n_words = id + 1;
     return counter->n_words > counter->n_slots / 4 * 3 ? grow_slots(counter) : W2V_OK;
 }
@@ -183,30 +189,31 @@ w2v_status w2v_counter_add(w2v_counter *counter, const uint8_t *word, int64_t n_
 /* Turn a batch into ids. Either `learner` is `known` and takes new words and counts, or it is NULL. */
 W2V_INLINE w2v_status put_batch(const w2v_counter *known, w2v_counter *learner, w2v_block *block,
                                 const word_key *batch, int64_t n) {
-    int32_t *ids = block->ids;
-    int64_t n_ids = block->n_ids, n_lines = 0; /* not counted in *block, which any store might change */
-    w2v_status status = W2V_OK;
-    for (int64_t i = 0; i < n && status == W2V_OK; i++) {
-        if (batch[i].n_bytes < 0) {
+    int32_t *ids = block->ids + block->n_ids; /* not counted in *block, which any store might change */
+    int64_t n_lines = 0;
+    for (const word_key *key = batch; key < batch + n; key++) {
+        if (key->n_bytes < 0) {
             n_lines++;
-            if (n_ids == 0 || ids[n_ids - 1] != W2V_LINE_END)
-                ids[n_ids++] = W2V_LINE_END;
+            if (ids == block->ids || ids[-1] != W2V_LINE_END)
+                *ids++ = W2V_LINE_END;
             continue;
         }
-        word_slot *slot = find_word(known, &batch[i]);
+        word_slot *slot = find_word(known, key);
         if (slot->number) {
-            ids[n_ids++] = (int32_t)(slot->number - 1);
+            *ids++ = (int32_t)(slot->number - 1);
             if (learner)
                 slot->count++;
         } else if (learner) {
-            ids[n_ids++] = (int32_t)learner->n_words;
-            status = insert_word(learner, &batch[i], slot, 1);
+            *ids++ = (int32_t)learner->n_words;
+            const w2v_status status = insert_word(learner, key, slot, 1);
+            if (status)
+                return status;
         }
     }
-    block->n_ids = n_ids;
+    block->n_ids = ids - block->ids;
     block->n_lines += n_lines;
     block->n_words += n - n_lines;
-    return status;
+    return W2V_OK;
 }
 
 static void start_block(w2v_block *block) {
@@ -312,43 +319,96 @@ int64_t w2v_text_last_space(const uint8_t *text, int64_t begin, int64_t end) {
 /* ---- the vocabulary's order and numbers ---- */
 
 typedef struct {
-    int64_t count;
     uint64_t start; /* the first eight bytes as a big-endian number, which compares as the bytes do */
-    const uint8_t *word;
-    int64_t n_bytes;
+    uint64_t rank;  /* the less, the more frequent */
     int32_t id;
 } sort_entry;
 
-static int compare_entries(const void *left, const void *right) {
-    const sort_entry *a = left, *b = right;
-    if (a->count != b->count)
-        return a->count > b->count ? -1 : 1;
-    if (a->start != b->start)
-        return a->start < b->start ? -1 : 1;
+/* A word whose count and first eight bytes are those of others. */
+typedef struct {
+    const uint8_t *word;
+    int64_t n_bytes;
+    int32_t id;
+} tied_word;
+
+static int compare_tied(const void *left, const void *right) {
+    const tied_word *a = left, *b = right;
     const int order = memcmp(a->word, b->word, (size_t)(a->n_bytes < b->n_bytes ? a->n_bytes : b->n_bytes));
     if (order)
         return order;
     return a->n_bytes < b->n_bytes ? -1 : a->n_bytes > b->n_bytes;
 }
 
-w2v_status w2v_counter_sort(const w2v_counter *counter, const int64_t *counts, int32_t *ids, int64_t n) {
-    sort_entry *entries = malloc((size_t)(n ? n : 1) * sizeof *entries);
-    if (!entries)
+enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS };
+
+/* Move entries into `to` by one digit of their start or rank, those of equal digits in the order they have; 0
+ * if that would change nothing. */
+static int sort_by_digit(const sort_entry *from, sort_entry *to, int64_t n, int by_rank, int shift) {
+    int64_t places[DIGITS] = {0}, place = 0;
+#define DIGIT_OF(entry) (((by_rank ? (entry).rank : (entry).start) >> shift) & (DIGITS - 1))
+    for (int64_t i = 0; i < n; i++)
+        places[DIGIT_OF(from[i])]++;
+    if (places[DIGIT_OF(from[0])] == n)
+        return 0;
+    for (int64_t digit = 0; digit < DIGITS; digit++) {
+        const int64_t n_equal = places[digit];
+        places[digit] = place;
+        place += n_equal;
+    }
+    for (int64_t i = 0; i < n; i++)
+        to[places[DIGIT_OF(from[i])]++] = from[i];
+#undef DIGIT_OF
+    return 1;
+}
+
+/* Sort the words of entries [n] by their bytes, given that the first eight are equal. */
+static w2v_status sort_tied(const w2v_counter *counter, sort_entry *entries, int64_t n) {
+    tied_word *tied = malloc((size_t)n * sizeof *tied);
+    if (!tied)
         return W2V_ERR_MEMORY;
     for (int64_t i = 0; i < n; i++) {
-        sort_entry *entry = &entries[i];
-        entry->id = ids[i];
-        entry->count = counts[ids[i]];
-        entry->word = w2v_counter_word(counter, ids[i], &entry->n_bytes);
-        entry->start = 0;
-        for (int64_t byte = 0; byte < 8; byte++)
-            entry->start = entry->start << 8 | (byte < entry->n_bytes ? entry->word[byte] : 0);
+        tied[i].id = entries[i].id;
+        tied[i].word = w2v_counter_word(counter, tied[i].id, &tied[i].n_bytes);
     }
-    qsort(entries, (size_t)n, sizeof *entries, compare_entries);
+    qsort(tied, (size_t)n, sizeof *tied, compare_tied);
     for (int64_t i = 0; i < n; i++)
-        ids[i] = entries[i].id;
-    free(entries);
+        entries[i].id = tied[i].id;
+    free(tied);
     return W2V_OK;
+}
+
+w2v_status w2v_counter_sort(const w2v_counter *counter, const int64_t *counts, int32_t *ids, int64_t n) {
+    sort_entry *entries = malloc((size_t)(n ? n : 1) * 2 * sizeof *entries), *spare = entries + n;
+    if (!entries || n == 0) {
+        free(entries);
+        return n == 0 ? W2V_OK : W2V_ERR_MEMORY;
+    }
+    sort_entry *sorted = entries;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t n_bytes;
+        const uint8_t *word = w2v_counter_word(counter, ids[i], &n_bytes);
+        entries[i] = (sort_entry){0, INT64_MAX - (uint64_t)counts[ids[i]], ids[i]};
+        for (int64_t byte = 0; byte < 8; byte++)
+            entries[i].start = entries[i].start << 8 | (byte < n_bytes ? word[byte] : 0);
+    }
+    for (int by_rank = 0; by_rank < 2; by_rank++)
+        for (int shift = 0; shift < 64; shift += DIGIT_BITS)
+            if (sort_by_digit(sorted, spare, n, by_rank, shift)) {
+                sort_entry *moved = spare;
+                spare = sorted;
+                sorted = moved;
+            }
+    w2v_status status = W2V_OK;
+    for (int64_t first = 0, end; first < n && status == W2V_OK; first = end) {
+        for (end = first + 1; end < n && sorted[end].rank == sorted[first].rank && sorted[end].start == sorted[first].start;)
+            end++;
+        if (end - first > 1)
+            status = sort_tied(counter, sorted + first, end - first);
+    }
+    for (int64_t i = 0; i < n; i++)
+        ids[i] = sorted[i].id;
+    free(entries);
+    return status;
 }
 
 int64_t w2v_ids_renumber(int32_t *ids, int64_t n_ids, const int32_t *new_ids) {

@@ -14,13 +14,14 @@
 typedef struct {
     uint64_t start, second; /* the first and the second eight bytes, zeros after the end */
     int64_t count;
-    uint32_t tag;    /* see tag_of */
+    uint32_t tag;    /* see word_key */
     uint32_t number; /* id + 1; 0 in an empty slot */
 } word_slot;
 
 struct w2v_counter {
     word_slot *slots; /* [n_slots] */
     int64_t n_slots;  /* a power of two */
+    int shift;        /* 64 - log2(n_slots): what is above these bits of a hash is its slot */
     int64_t n_words;
     int64_t words_capacity; /* of ends */
     int64_t *ends;          /* [n_words] where each word ends in `bytes`; there the next one begins */
@@ -30,10 +31,12 @@ struct w2v_counter {
 
 /* A word that is looked up. */
 typedef struct {
+    uint64_t start, second; /* as in its slot */
+    uint64_t hash;
     const uint8_t *text;
     int64_t n_bytes; /* or -1: not a word but the end of a line */
-    uint64_t start, second;
-    uint64_t hash;
+    uint32_t tag;    /* Equal for equal words. With `start` and `second` it decides alone about words that fit a
+                      * slot: it has their size. */
 } word_key;
 
 enum {
@@ -43,35 +46,31 @@ enum {
 
 W2V_INLINE uint64_t mix(uint64_t hash) { return hash ^ (hash >> 32); }
 
+/* Complete a key that has the text. */
 W2V_INLINE void hash_key(word_key *key) {
     /* 2^64 / the golden ratio (Knuth, TAOCP 3, section 6.4) and 2^63 * the square root of 2, odd */
     const uint64_t golden = UINT64_C(0x9E3779B97F4A7C15), root = UINT64_C(0xB504F333F9DE6485);
-    uint64_t hash = mix(key->start * golden + key->second * root + (uint64_t)key->n_bytes);
+    uint64_t hash = mix(key->start * golden + key->second * root);
     for (int64_t pos = SLOT_BYTES; pos < key->n_bytes; pos += 8) /* the last step may take bytes again */
         hash = mix((hash ^ load8(key->text + (pos + 8 <= key->n_bytes ? pos : key->n_bytes - 8))) * root);
-    key->hash = mix(hash * golden);
+    key->hash = hash * golden;
+    key->tag = (uint32_t)(key->hash >> 16) << 5 | (uint32_t)(key->n_bytes < TAG_LONG ? key->n_bytes : TAG_LONG);
 }
 
 /* SLOT_BYTES must be readable at `text`, however few of them are the word's. */
 W2V_INLINE word_key key_of(const uint8_t *text, int64_t n_bytes) {
-    static const uint8_t keep[2 * SLOT_BYTES] = {255, 255, 255, 255, 255, 255, 255, 255,
-                                                 255, 255, 255, 255, 255, 255, 255, 255}; /* and zeros */
-    const uint8_t *mask = keep + SLOT_BYTES - (n_bytes < SLOT_BYTES ? n_bytes : SLOT_BYTES);
-    word_key key = {text, n_bytes, load8(text) & load8(mask), load8(text + 8) & load8(mask + 8), 0};
+    static const uint8_t keep[TAG_LONG + SLOT_BYTES] = {255, 255, 255, 255, 255, 255, 255, 255, 255,
+                                                        255, 255, 255, 255, 255, 255, 255, 255}; /* and zeros */
+    const uint8_t *mask = keep + TAG_LONG - (n_bytes < TAG_LONG ? n_bytes : TAG_LONG);
+    word_key key = {load8(text) & load8(mask), load8(text + 8) & load8(mask + 8), 0, text, n_bytes, 0};
     hash_key(&key);
     return key;
-}
-
-/* Equal for equal words. With `start` and `second` it decides alone about words that fit a slot: it has
- * their size. */
-W2V_INLINE uint32_t tag_of(const word_key *key) {
-    return (uint32_t)(key->hash << 5) | (uint32_t)(key->n_bytes <= SLOT_BYTES ? key->n_bytes : TAG_LONG);
 }
 
 W2V_INLINE int64_t size_in_tag(uint32_t tag) { return tag & 31; }
 
 W2V_INLINE word_slot *first_slot(const w2v_counter *counter, uint64_t hash) {
-    return &counter->slots[(hash >> 24) & (uint64_t)(counter->n_slots - 1)];
+    return &counter->slots[hash >> counter->shift];
 }
 
 W2V_INLINE word_slot *next_slot(const w2v_counter *counter, word_slot *slot) {
@@ -90,10 +89,9 @@ W2V_INLINE int rest_is_equal(const w2v_counter *counter, int64_t id, const word_
 
 /* The slot of a word; if that is empty (number 0), it is where the word would have to be put. */
 W2V_INLINE word_slot *find_word(const w2v_counter *counter, const word_key *key) {
-    const uint32_t tag = tag_of(key);
     for (word_slot *slot = first_slot(counter, key->hash);; slot = next_slot(counter, slot)) {
         const uint64_t start_differs = slot->start ^ key->start, second_differs = slot->second ^ key->second;
-        if (!(start_differs | second_differs | (slot->tag ^ tag)) &&
+        if (!(start_differs | second_differs | (slot->tag ^ key->tag)) &&
             (key->n_bytes <= SLOT_BYTES || rest_is_equal(counter, (int64_t)slot->number - 1, key)))
             return slot; /* an empty slot may look like the empty word; so it is where that one belongs */
         if (slot->number == 0)
