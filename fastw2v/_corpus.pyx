@@ -10,10 +10,10 @@ thread at a time, one that only looks words up by any number; a Block's memory i
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.memoryview cimport PyMemoryView_FromMemory
-from cpython.buffer cimport PyBUF_WRITE
+from cpython.buffer cimport PyBUF_WRITE, PyBuffer_FillInfo
 from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint8_t
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memmove
 
 import numpy as np
 
@@ -23,6 +23,10 @@ cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
     object PyUnicode_AsUTF8String(object text)
     object PyUnicode_DecodeUTF8(const char *text, Py_ssize_t size, const char *errors)
+
+
+cdef extern from "base.h" nogil:
+    void W2V_PREFETCH_READ(const void *place)
 
 
 cdef extern from "w2v.h" nogil:
@@ -63,6 +67,7 @@ cdef extern from "w2v.h" nogil:
     w2v_status w2v_tokens_lookup(const w2v_counter *counter, w2v_block *block)
     int64_t w2v_text_first_space(const uint8_t *text, int64_t begin, int64_t end)
     int64_t w2v_text_last_space(const uint8_t *text, int64_t begin, int64_t end)
+    int32_t *w2v_ids_resize(int32_t *ids, int64_t capacity)
     int64_t w2v_ids_renumber(int32_t *ids, int64_t n_ids, const int32_t *new_ids)
 
 
@@ -142,10 +147,12 @@ cdef class WordCounter:
 
     def words(self, const int32_t[::1] ids not None):
         """The words with these ids as a list of str; bytes that are not UTF-8 become surrogate escapes."""
-        cdef int64_t n_bytes, pos
+        cdef int64_t n_bytes, pos, ahead = 16
         cdef const uint8_t *word
         cdef list words = []
         for pos in range(ids.shape[0]):
+            if pos + ahead < ids.shape[0]:  # words lie in the order of first sight
+                W2V_PREFETCH_READ(w2v_counter_word(self._counter, ids[pos + ahead], &n_bytes))
             word = w2v_counter_word(self._counter, ids[pos], &n_bytes)
             words.append(PyUnicode_DecodeUTF8(<const char *>word, n_bytes, "surrogateescape"))
         return words
@@ -369,6 +376,69 @@ cdef class Block:
             return np.empty(0, np.int32)
         cdef Py_ssize_t n_bytes = self._block.n_ids * sizeof(int32_t)
         return np.frombuffer(PyMemoryView_FromMemory(<char *>self._block.ids, n_bytes, PyBUF_WRITE), np.int32)
+
+
+cdef class IdBuffer:
+    """Ids end to end in memory that grows; it has the buffer interface, for instance for `numpy.frombuffer`.
+
+    ``capacity`` is how many to make room for: address space, which becomes memory as it is filled. Growing beyond moves
+    all ids, and out of their huge pages.
+    """
+
+    cdef int32_t *_ids
+    cdef int64_t _n_ids, _capacity
+    cdef Py_ssize_t _n_exported
+
+    def __cinit__(self, int64_t capacity=0):
+        self._ids = w2v_ids_resize(NULL, capacity) if capacity > 0 else NULL
+        self._capacity = capacity if self._ids != NULL else 0
+
+    def __dealloc__(self):
+        free(self._ids)
+
+    def __len__(self):
+        return self._n_ids
+
+    def __getbuffer__(self, Py_buffer *view, int flags):
+        PyBuffer_FillInfo(view, self, self._ids, self._n_ids * sizeof(int32_t), 0, flags)
+        self._n_exported += 1
+
+    def __releasebuffer__(self, Py_buffer *view):
+        self._n_exported -= 1
+
+    cdef int _resize(self, int64_t capacity) except -1:
+        if self._n_exported:
+            raise BufferError("ids that are looked at cannot be moved")
+        cdef int32_t *ids = w2v_ids_resize(self._ids, capacity)
+        if ids == NULL:
+            raise MemoryError(f"not enough memory for {capacity} ids")
+        self._ids = ids
+        self._capacity = capacity
+        return 0
+
+    def append(self, const int32_t[::1] ids not None):
+        """Add ids at the end."""
+        cdef int64_t n = ids.shape[0], end = self._n_ids
+        if end + n > self._capacity:
+            self._resize(max(end + n, self._capacity + self._capacity // 2))
+        if n:
+            with nogil:
+                memcpy(self._ids + end, &ids[0], n * sizeof(int32_t))
+        self._n_ids = end + n
+
+    def move(self, int64_t begin, int64_t n, int64_t to):
+        """Copy ids [begin, begin + n) to where `to` is, which may overlap."""
+        if not (0 <= begin and 0 <= n and 0 <= to and max(begin, to) + n <= self._n_ids):
+            raise ValueError(f"no such ids: {begin=}, {n=}, {to=}")
+        with nogil:
+            memmove(self._ids + to, self._ids + begin, n * sizeof(int32_t))
+
+    def cut(self, int64_t n):
+        """Keep the first ``n`` ids, and give the rest of the memory back."""
+        if not 0 <= n <= self._n_ids:
+            raise ValueError(f"no such ids: {n=}")
+        self._resize(max(n, 1))
+        self._n_ids = n
 
 
 def renumber(int32_t[::1] ids not None, const int32_t[::1] new_ids not None):

@@ -144,6 +144,13 @@ class Corpus:
         return iter(self.sentences) is self.sentences  # type: ignore[arg-type]
 
     @property
+    def likely_ids(self) -> int:
+        """More ids than text of words of some letters has, if it is in plain files; else 0, for it is not known."""
+        if self.files is None or not all(file.is_plain for file in self.files):
+            return 0
+        return sum(file.size // 2 for file in self.files)
+
+    @property
     def signature(self) -> tuple[tuple[str, int, int], ...] | None:
         """
         Path, size and time of change (ns) of each file when the corpus was opened; None for anything else.
@@ -260,7 +267,7 @@ def count_and_encode(
 ) -> tuple[Vocabulary, EncodedCorpus]:
     """`build_vocabulary` with all options, those for tests too."""
     counters = [WordCounter() for _ in range(options.n_threads)]
-    with IdStore(options.budget) as store:
+    with IdStore(options.budget, corpus.likely_ids) as store:
         totals = _read(corpus, counters, True, store, options)
         counter = counters[0]
         merged_ids = [
@@ -317,7 +324,7 @@ def encode_known(corpus: Corpus, vocabulary: Vocabulary, options: ReadOptions) -
     counter = WordCounter()
     for word in vocabulary.words:
         counter.add(word.encode("utf-8", "surrogateescape"))
-    with IdStore(options.budget) as store:
+    with IdStore(options.budget, corpus.likely_ids) as store:
         totals = _read(corpus, [counter] * options.n_threads, False, store, options)
         ids = store.finish(None, options.n_threads)
     return EncodedCorpus(ids, _count_tokens(ids), totals.n_lines, totals.n_words)

@@ -2,7 +2,8 @@
 
 Threads put the ids of finished blocks in any order; `finish` renumbers them, if need be, and joins them in
 the order of the text. It knows nothing of words or files of text. corpus.py and block_reader.py use it.
-Invariants: at no time are more than about `budget` bytes of ids in memory, apart from a block per thread; the
+Invariants: at no time are more than about `budget` bytes of ids in memory, apart from a block per thread, and none
+of them twice, but for those that were put before an earlier block; the
 temporary files have no name where the system allows that and are deleted by the system when they are closed,
 so they are gone after an exception, Ctrl-C or a crash, too.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 from typing import BinaryIO
@@ -19,22 +20,20 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from ._corpus import LINE_END, renumber
+from ._corpus import LINE_END, IdBuffer, renumber
 from .scratch import open_scratch, read_array, write_array
 
 IdArray = npt.NDArray[np.int32]
+_Edge = Future[tuple[int, int]]  # between two blocks: how many ids come before it, and the last of them
 _WHAT = "the ids of the corpus"
-CHUNK_IDS = (
-    33 << 20
-) // 4  # asked for at a time: above 32 MiB malloc gives memory back as soon as it is freed
 
 
 @dataclass
 class _StoredBlock:
     owner: int  # whose numbers these ids are
     n_ids: int
-    ids: IdArray | None  # None when they are in the file
-    offset: int = 0  # bytes, in the file
+    begin: int = 0  # where it is among the ids that are in the buffer or in the file
+    ids: IdArray | None = None  # while it is in neither of them
 
 
 class IdStore:
@@ -45,20 +44,24 @@ class IdStore:
     ----------
     budget : int, optional
         Bytes of ids that may be kept in memory. With more, all go to a temporary file. None is no limit.
+    likely_ids : int
+        How many ids to make room for: it saves moving them while they become more. Only what is used takes memory.
 
     Notes
     -----
     Use it in a ``with`` block. `put` may be called by any thread, the rest only by one.
     """
 
-    def __init__(self, budget: int | None = None) -> None:
+    def __init__(self, budget: int | None = None, likely_ids: int = 0) -> None:
         self._budget = budget
         self._blocks: dict[int, _StoredBlock] = {}
-        self._n_ids = 0
+        self._n_ids = 0  # of all blocks
+        self._next_no = 0  # of the first block that is missing
+        self._n_placed = 0  # ids in the buffer or in the file
+        capacity = likely_ids if budget is None else min(likely_ids, budget // np.dtype(np.int32).itemsize)
+        self._buffer = IdBuffer(capacity)  # has blocks in order, so that they need not be moved far
         self._file: BinaryIO | None = None
-        self._file_size = 0
         self._lock = threading.Lock()
-        self._chunk: IdArray = np.empty(0, np.int32)  # what is left of the newest one
 
     def __enter__(self) -> IdStore:
         return self
@@ -67,49 +70,44 @@ class IdStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._blocks.clear()
-        self._chunk = np.empty(0, np.int32)
+        self._buffer = IdBuffer()
         if self._file is not None:
             self._file.close()
             self._file = None
 
-    @property
-    def _is_in_file(self) -> bool:
-        return self._file is not None
-
     def put(self, block_no: int, owner: int, ids: IdArray) -> None:
         """Keep a copy of the ids of block `block_no`, numbered as counter `owner` does."""
-        block = _StoredBlock(owner, len(ids), None)
+        block = _StoredBlock(owner, len(ids))
         with self._lock:
             self._blocks[block_no] = block
             self._n_ids += len(ids)
             if self._file is None and self._budget is not None and self._n_ids * ids.itemsize > self._budget:
-                self._file = _temporary_file()
-                for stored in self._blocks.values():
-                    if stored.ids is not None:
-                        self._spill(stored, stored.ids)
-            if self._file is not None:
-                self._spill(block, ids)
+                self._spill()
+            if self._file is None and block_no > self._next_no:
+                block.ids = ids.copy()
                 return
-            copy = self._take(len(ids))
-        copy[:] = ids
-        with self._lock:
-            block.ids = copy
-            if self._is_in_file:  # another thread has crossed the budget meanwhile
-                self._spill(block, copy)
+            self._place(block, ids)
+            while self._file is None and (following := self._blocks.get(self._next_no)) is not None:
+                if following.ids is not None:
+                    self._place(following, following.ids)
+                self._next_no += 1
 
-    def _take(self, n_ids: int) -> IdArray:
-        """Memory for a block; a chunk is freed with the last of its blocks."""
-        if n_ids > len(self._chunk):
-            self._chunk = np.empty(max(CHUNK_IDS, n_ids), np.int32)
-        taken, self._chunk = self._chunk[:n_ids], self._chunk[n_ids:]
-        return taken
+    def _place(self, block: _StoredBlock, ids: IdArray) -> None:
+        if self._file is None:
+            self._buffer.append(ids)
+        else:
+            _write(self._file, ids)
+        block.begin, block.ids = self._n_placed, None
+        self._n_placed += len(ids)
 
-    def _spill(self, block: _StoredBlock, ids: IdArray) -> None:
-        assert self._file is not None
-        block.offset = self._file_size
-        _write(self._file, ids)
-        self._file_size += ids.nbytes
-        block.ids = None
+    def _spill(self) -> None:
+        """Move all ids to a file."""
+        self._file = _temporary_file()
+        _write(self._file, np.frombuffer(self._buffer, np.int32))
+        self._buffer = IdBuffer()
+        for block in self._blocks.values():
+            if block.ids is not None:
+                self._place(block, block.ids)
 
     def finish(self, new_ids: Sequence[IdArray] | None = None, n_threads: int = 1) -> IdArray:
         """
@@ -129,14 +127,40 @@ class IdStore:
         """
         blocks = [self._blocks[block_no] for block_no in sorted(self._blocks)]
         self._blocks.clear()
-        self._chunk = np.empty(0, np.int32)
-        joined = (
-            _join_in_memory(blocks, new_ids, n_threads)
-            if self._file is None
-            else self._join_in_file(blocks, new_ids)
-        )
+        if self._file is None:
+            joined = self._join_in_memory(blocks, new_ids, n_threads)
+        else:
+            joined = self._join_in_file(blocks, new_ids)
         joined.setflags(write=False)
         return joined
+
+    def _join_in_memory(
+        self, blocks: list[_StoredBlock], new_ids: Sequence[IdArray] | None, n_threads: int
+    ) -> IdArray:
+        """In place: each block is renumbered and, once the one before is where it belongs, moved to its end."""
+        edges = [_Edge() for _ in range(len(blocks) + 1)]
+        edges[0].set_result((0, LINE_END))
+
+        def move_block(block: _StoredBlock, before: _Edge, after: _Edge) -> None:
+            try:
+                ids = np.frombuffer(self._buffer, np.int32)[block.begin : block.begin + block.n_ids]
+                if new_ids is not None:
+                    ids = ids[: renumber(ids, new_ids[block.owner])]
+                n_placed, last = before.result()
+                first = _first_wanted(ids, last)
+                last = int(ids[-1]) if len(ids) else last
+                self._buffer.move(block.begin + first, len(ids) - first, n_placed)
+                after.set_result((n_placed + len(ids) - first, last))
+            except BaseException as error:
+                after.set_exception(error)
+                raise
+
+        with ThreadPoolExecutor(
+            n_threads, "fastw2v-join"
+        ) as pool:  # in order: no block waits for a later one
+            list(pool.map(move_block, blocks, edges[:-1], edges[1:]))
+        self._buffer.cut(edges[-1].result()[0])
+        return np.frombuffer(self._buffer, np.int32)
 
     def _join_in_file(self, blocks: list[_StoredBlock], new_ids: Sequence[IdArray] | None) -> IdArray:
         assert self._file is not None
@@ -144,7 +168,7 @@ class IdStore:
         with _temporary_file() as joined:
             for block in blocks:
                 ids = np.empty(block.n_ids, np.int32)
-                read_array(self._file, block.offset, ids, _WHAT)
+                read_array(self._file, block.begin * ids.itemsize, ids, _WHAT)
                 if new_ids is not None:
                     ids = ids[: renumber(ids, new_ids[block.owner])]
                 ids = ids[_first_wanted(ids, last) :]
@@ -155,31 +179,6 @@ class IdStore:
             if n_ids == 0:  # which cannot be mapped
                 return np.empty(0, np.int32)
             return np.memmap(joined, np.int32, mode="r", shape=(n_ids,))
-
-
-def _join_in_memory(blocks: list[_StoredBlock], new_ids: Sequence[IdArray] | None, n_threads: int) -> IdArray:
-    def renumber_block(block: _StoredBlock) -> None:
-        if new_ids is not None and block.ids is not None:
-            block.ids = block.ids[: renumber(block.ids, new_ids[block.owner])]
-
-    def move_block(block: _StoredBlock, begin: int, target: IdArray) -> None:
-        if block.ids is not None:
-            target[:] = block.ids[begin:]
-            block.ids = None  # frees it
-
-    with ThreadPoolExecutor(n_threads, "fastw2v-join") as pool:
-        list(pool.map(renumber_block, blocks))
-        begins, n_ids, last = [], [], LINE_END
-        for block in blocks:
-            assert block.ids is not None
-            begins.append(_first_wanted(block.ids, last))
-            n_ids.append(len(block.ids) - begins[-1])
-            if n_ids[-1]:
-                last = int(block.ids[-1])
-        joined = np.empty(sum(n_ids), np.int32)
-        targets = np.split(joined, np.cumsum(n_ids)[:-1])
-        list(pool.map(move_block, blocks, begins, targets))
-    return joined
 
 
 def _first_wanted(ids: IdArray, last: int) -> int:

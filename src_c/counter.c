@@ -16,7 +16,7 @@
 #include "buffer.h"
 #include "word_table.h"
 
-enum { BATCH = 64, LOG_FIRST_SLOTS = 13, FIRST_SLOTS = 1 << LOG_FIRST_SLOTS, FIRST_WORDS = 1 << 12, FIRST_BYTES = 1 << 16, HUGE_PAGE = 1 << 21 };
+enum { BATCH = 128, LOG_FIRST_SLOTS = 13, FIRST_SLOTS = 1 << LOG_FIRST_SLOTS, FIRST_WORDS = 1 << 12, FIRST_BYTES = 1 << 16, HUGE_PAGE = 1 << 21, PAGE = 1 << 12 };
 
 /* ---- the table ---- */
 
@@ -409,6 +409,18 @@ w2v_status w2v_counter_sort(const w2v_counter *counter, const int64_t *counts, i
         ids[i] = sorted[i].id;
     free(entries);
     return status;
+}
+
+int32_t *w2v_ids_resize(int32_t *ids, int64_t capacity) {
+    const size_t n_bytes = (size_t)capacity * sizeof *ids;
+    int32_t *resized = (uint64_t)capacity > SIZE_MAX / sizeof *ids ? NULL : realloc(ids, n_bytes);
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    if (resized && n_bytes >= 2 * HUGE_PAGE) { /* the whole pages of it */
+        uint8_t *first = (uint8_t *)(((uintptr_t)resized + PAGE - 1) / PAGE * PAGE);
+        madvise(first, n_bytes - (size_t)(first - (uint8_t *)resized), MADV_HUGEPAGE);
+    }
+#endif
+    return resized;
 }
 
 int64_t w2v_ids_renumber(int32_t *ids, int64_t n_ids, const int32_t *new_ids) {

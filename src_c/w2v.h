@@ -86,6 +86,9 @@ w2v_status w2v_counter_merge(w2v_counter *counter, const w2v_counter *from, int3
 /* Sort ids INOUT [n] by count IN [size], highest first, and then by the bytes of the words. */
 w2v_status w2v_counter_sort(const w2v_counter *counter, const int64_t *counts, int32_t *ids, int64_t n);
 
+/* realloc for ids, in huge pages where the system has them; NULL if there is no memory for so many. */
+int32_t *w2v_ids_resize(int32_t *ids, int64_t capacity);
+
 /* Replace each id by new_ids[id + 1], drop those that become -2 or lower, and line ends that then repeat.
  * new_ids[0] must be W2V_LINE_END. ids INOUT [n_ids]; returns how many are left. */
 int64_t w2v_ids_renumber(int32_t *ids, int64_t n_ids, const int32_t *new_ids);

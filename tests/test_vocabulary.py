@@ -51,6 +51,19 @@ def test_words_are_ordered_by_count_and_then_by_their_bytes(counts: dict[bytes, 
         ]
 
 
+def test_counts_of_any_size_and_thousands_of_equal_beginnings_are_ordered() -> None:
+    rng = np.random.default_rng(1)
+    sizes = rng.integers(1, 62, 20_000)
+    counts = {
+        b"%s%d" % ((b"", b"word", b"a long beginning ")[n % 3], rng.integers(1 << 40)): int(
+            rng.integers(1 << size)
+        )
+        for n, size in enumerate(sizes.tolist())
+    }
+    expected = sorted(counts, key=lambda word: (-counts[word], word))
+    assert chosen(counts, min_count=0) == [word.decode() for word in expected]
+
+
 @given(st.lists(counts, min_size=1, max_size=4))
 def test_merged_counters_hold_the_sum_and_say_where_each_word_went(parts: list[dict[bytes, int]]) -> None:
     merged = WordCounter()
