@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 from typing import BinaryIO
@@ -24,7 +24,6 @@ from ._corpus import LINE_END, IdBuffer, renumber
 from .scratch import open_scratch, read_array, write_array
 
 IdArray = npt.NDArray[np.int32]
-_Edge = Future[tuple[int, int]]  # between two blocks: how many ids come before it, and the last of them
 _WHAT = "the ids of the corpus"
 
 
@@ -137,29 +136,11 @@ class IdStore:
     def _join_in_memory(
         self, blocks: list[_StoredBlock], new_ids: Sequence[IdArray] | None, n_threads: int
     ) -> IdArray:
-        """In place: each block is renumbered and, once the one before is where it belongs, moved to its end."""
-        edges = [_Edge() for _ in range(len(blocks) + 1)]
-        edges[0].set_result((0, LINE_END))
-
-        def move_block(block: _StoredBlock, before: _Edge, after: _Edge) -> None:
-            try:
-                ids = np.frombuffer(self._buffer, np.int32)[block.begin : block.begin + block.n_ids]
-                if new_ids is not None:
-                    ids = ids[: renumber(ids, new_ids[block.owner])]
-                n_placed, last = before.result()
-                first = _first_wanted(ids, last)
-                last = int(ids[-1]) if len(ids) else last
-                self._buffer.move(block.begin + first, len(ids) - first, n_placed)
-                after.set_result((n_placed + len(ids) - first, last))
-            except BaseException as error:
-                after.set_exception(error)
-                raise
-
-        with ThreadPoolExecutor(
-            n_threads, "fastw2v-join"
-        ) as pool:  # in order: no block waits for a later one
-            list(pool.map(move_block, blocks, edges[:-1], edges[1:]))
-        self._buffer.cut(edges[-1].result()[0])
+        joining = _Joining(self._buffer, blocks, new_ids)
+        with ThreadPoolExecutor(n_threads, "fastw2v-join") as pool:
+            for done in [pool.submit(joining.work) for _ in range(n_threads)]:
+                done.result()
+        self._buffer.cut(joining.n_ids)
         return np.frombuffer(self._buffer, np.int32)
 
     def _join_in_file(self, blocks: list[_StoredBlock], new_ids: Sequence[IdArray] | None) -> IdArray:
@@ -179,6 +160,50 @@ class IdStore:
             if n_ids == 0:  # which cannot be mapped
                 return np.empty(0, np.int32)
             return np.memmap(joined, np.int32, mode="r", shape=(n_ids,))
+
+
+class _Joining:
+    """In place: each block is renumbered and, when the one before is where it belongs, moved to the end of that."""
+
+    def __init__(
+        self, buffer: IdBuffer, blocks: list[_StoredBlock], new_ids: Sequence[IdArray] | None
+    ) -> None:
+        self._buffer, self._blocks, self._new_ids = buffer, blocks, new_ids
+        self._numbers = iter(range(len(blocks)))  # of blocks that nobody has begun
+        self._n_moved = 0  # blocks
+        self.n_ids, self._last = 0, LINE_END  # of the blocks that are moved
+        self._has_failed = False
+        self._turn = threading.Condition()
+
+    def work(self) -> None:
+        """What a thread does: block after block until there are none."""
+        try:
+            while True:
+                with self._turn:
+                    number = next(self._numbers, None)
+                if number is None:
+                    return
+                block = self._blocks[number]
+                ids = np.frombuffer(self._buffer, np.int32)[block.begin : block.begin + block.n_ids]
+                if self._new_ids is not None:
+                    ids = ids[: renumber(ids, self._new_ids[block.owner])]
+                with self._turn:
+                    while self._n_moved < number and not self._has_failed:
+                        self._turn.wait()
+                    if self._has_failed:
+                        return
+                first = _first_wanted(ids, self._last)
+                n_ids, last = len(ids) - first, int(ids[-1]) if len(ids) else self._last
+                self._buffer.move(block.begin + first, n_ids, self.n_ids)
+                with self._turn:
+                    self.n_ids, self._last = self.n_ids + n_ids, last
+                    self._n_moved += 1
+                    self._turn.notify_all()
+        except BaseException:
+            with self._turn:
+                self._has_failed = True
+                self._turn.notify_all()
+            raise
 
 
 def _first_wanted(ids: IdArray, last: int) -> int:
