@@ -36,7 +36,7 @@ os.chdir(HERE)  # sources are named relative to this folder, as setuptools wants
 
 # --- which C file belongs to which extension: the only list of them ---
 
-CORPUS_SOURCES = ["counter.c"]
+CORPUS_SOURCES = ["counter.c", "ids.c", "word_order.c"]
 COUNT_SOURCES = ["cooccur.c", "sparse.c"]
 FORMAT_SOURCES = ["decimal.c", "vector_rows.c"]
 QUERY_SOURCES = ["nearest.c", "sketch.c", "analogies.c"]

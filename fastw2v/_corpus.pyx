@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Cython face of src_c/counter.c: word counters, and the blocks of text that threads feed to them.
+"""Cython face of src_c/counter.c and ids.c: word counters, the blocks of text that threads feed to them, ids.
 
 It converts and checks; it reads no files and decides nothing. corpus.py, block_reader.py, id_store.py and
 vocabulary.py call it.
@@ -11,7 +11,7 @@ thread at a time, one that only looks words up by any number; a Block's memory i
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.buffer cimport PyBUF_WRITE, PyBuffer_FillInfo
-from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint8_t
+from libc.stdint cimport INT32_MAX, UINT32_MAX, int32_t, int64_t, uint64_t, uint8_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memmove
 
@@ -67,6 +67,11 @@ cdef extern from "w2v.h" nogil:
     w2v_status w2v_tokens_lookup(const w2v_counter *counter, w2v_block *block)
     int64_t w2v_text_first_space(const uint8_t *text, int64_t begin, int64_t end)
     int64_t w2v_text_last_space(const uint8_t *text, int64_t begin, int64_t end)
+    ctypedef struct w2v_ids_facts:
+        uint64_t sum
+        int64_t n_line_ends
+        int64_t n_beyond
+    void w2v_ids_inspect(const int32_t *ids, int64_t n_ids, int32_t n_words, w2v_ids_facts *facts)
     int32_t *w2v_ids_resize(int32_t *ids, int64_t capacity)
     int64_t w2v_ids_renumber(int32_t *ids, int64_t n_ids, const int32_t *new_ids)
 
@@ -451,3 +456,13 @@ def renumber(int32_t[::1] ids not None, const int32_t[::1] new_ids not None):
         with nogil:
             n_left = w2v_ids_renumber(&ids[0], ids.shape[0], &new_ids[0])
     return n_left
+
+
+def inspect(const int32_t[::1] ids not None, int32_t n_words):
+    """(a sum that tells them from others, how many are LINE_END, how many are neither that nor below n_words)."""
+    cdef w2v_ids_facts facts
+    if ids.shape[0] > UINT32_MAX:
+        raise ValueError("too many ids at once")
+    with nogil:
+        w2v_ids_inspect(&ids[0] if ids.shape[0] else NULL, ids.shape[0], n_words, &facts)
+    return facts.sum, facts.n_line_ends, facts.n_beyond

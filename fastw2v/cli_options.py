@@ -117,6 +117,8 @@ def settings_from(arguments: argparse.Namespace) -> dict[str, Any]:
         settings["share_noise"] = False
     if given.get("deterministic"):
         settings["deterministic"] = True
+    if given.get("cache_ids"):
+        settings["cache_ids"] = True
     settings["progress"] = False if arguments.quiet else None
     return settings
 
@@ -133,14 +135,14 @@ def resume_settings_from(arguments: argparse.Namespace) -> dict[str, Any]:
         settings["share_noise"] = False
     if arguments.deterministic:
         settings["deterministic"] = True
-    for name in ("checkpoint", "checkpoint_every"):
+    for name in ("checkpoint", "checkpoint_every", "cache_ids"):
         settings[name] = given[name]
     return settings | {"progress": False if arguments.quiet else None}
 
 
 def in_options(message: str) -> str:
     """Return a message of the library with its arguments' names replaced by the options that set them."""
-    names = {name: option for option, name, _, _ in _OPTIONS}
+    names = {"cache_ids": "--cache-ids", **{name: option for option, name, _, _ in _OPTIONS}}
     names |= {name: option for option, name, _, _, _ in _COUNT_OPTIONS}
     # Where there are choices, the parser has checked them, and "which" is a word of messages, too.
     names |= {name: option for _, option, name, _, choices, _ in _SVD_OPTIONS if choices is None}
@@ -181,6 +183,11 @@ def make_parser() -> argparse.ArgumentParser:
     train.add_argument("--no-share-noise", action="store_true", help="draw noise words for each pair: slower")
     train.add_argument(
         "--deterministic", action="store_true", help="the same bytes for any number of threads: slower"
+    )
+    train.add_argument(
+        "--cache-ids",
+        action="store_true",
+        help="keep the encoded corpus beside it (CORPUS.ids), and use it next time instead of the text",
     )
     train.add_argument("--json", action="store_true", help="report in one line of JSON")
     train.add_argument(

@@ -36,12 +36,14 @@ class FileKind:
     advice: str
 
 
+IDS = "fastw2v-ids"
 _OURS = {
     "keyedvectors": ("fastw2v", "vectors of fastw2v", "read it with KeyedVectors.load"),
     "word2vec": ("fastw2v", "a model of fastw2v", "read it with Word2Vec.load, or its vectors with KeyedVectors.load"),
     "svd": ("fastw2v", "an SVD of fastw2v", "read it with SVD.load, or its vectors with KeyedVectors.load"),
     "ppmi": ("fastw2v-sparse", "a PPMI matrix of fastw2v", "read it with PPMI.load"),
     "sparsevectors": ("fastw2v-sparse", "sparse vectors of fastw2v", "read it with SparseVectors.load"),
+    "ids": (IDS, "the ids of a corpus", "cache_ids of Word2Vec has left them beside the text; they are no vectors"),
     "cooccurrence": ("fastw2v-counts", "co-occurrence counts of fastw2v", "read it with Cooccurrence.load"),
 }  # fmt: skip
 _LOAD_WORD2VEC = "read it with KeyedVectors.load_word2vec_format"

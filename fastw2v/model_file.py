@@ -31,7 +31,7 @@ from fastw2v.vector_streams import PathLike
 
 FORMAT = "fastw2v"
 FORMAT_VERSION = 1
-KINDS = ("keyedvectors", "word2vec", "cooccurrence", "sparsevectors", "ppmi", "svd")
+KINDS = ("keyedvectors", "word2vec", "cooccurrence", "sparsevectors", "ppmi", "svd", "ids")
 WORD_TENSORS = ("words", "word_ends")
 SLOTS = "word_slots"  # a hash table of the words, so that a mapped file can be searched
 

@@ -6,6 +6,7 @@ would be fatal, and an error must leave the model as it was.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,11 +16,12 @@ from numpy.typing import NDArray
 
 from fastw2v.corpus import Corpus, EncodedCorpus, encode
 from fastw2v.epochs import Position
+from fastw2v.id_cache import IdCache
 from fastw2v.keyedvectors import KeyedVectors
 from fastw2v.settings import Settings
 from fastw2v.start import InitVectors
 from fastw2v.trainer import Memory
-from fastw2v.vocabulary import Vocabulary
+from fastw2v.vocabulary import Vocabulary, VocabularyRules
 
 Sentences = Iterable[Sequence[str]]
 TrimRule = Callable[[str, int, int], int]
@@ -53,6 +55,7 @@ class ModelParts:
     corpus_count: int
     corpus_total_words: int
     memory_budget: int | None
+    cache_ids: bool | str | os.PathLike[str] = False
     progress: bool | None
     trim_rule: TrimRule | None
     init_vectors: InitVectors | None
@@ -112,7 +115,7 @@ class ModelParts:
     def _encode(self, corpus: Corpus) -> EncodedCorpus:
         assert self._vocabulary is not None
         if self._corpus is None or not corpus.is_same_as(self._corpus[0]):
-            encoded = encode(
+            encoded = self._encoded_before(corpus) or encode(
                 corpus,
                 self._vocabulary,
                 n_threads=self.settings.workers,
@@ -121,3 +124,17 @@ class ModelParts:
             )
             self._corpus = corpus, encoded
         return self._corpus[1]
+
+    def _encoded_before(self, corpus: Corpus) -> EncodedCorpus | None:
+        """The ids that `cache_ids` has kept, if they are those of this vocabulary's words."""
+        assert self._vocabulary is not None
+        if self.trim_rule is not None or corpus.signature is None:
+            return None
+        cache = IdCache.beside(corpus, self._rules(None), self.cache_ids)
+        found = None if cache is None else cache.read(self.settings.workers)
+        return found[1] if found is not None and found[0].words == self._vocabulary.words else None
+
+    def _rules(self, trim_rule: TrimRule | None) -> VocabularyRules:
+        return VocabularyRules(
+            self.settings.min_count, self.settings.max_final_vocab, trim_rule or self.trim_rule
+        )

@@ -122,7 +122,9 @@ def _expand(given: str | os.PathLike[str]) -> list[Path]:
     if not os.path.lexists(path) and glob.has_magic(text):
         # Not Path.glob, which takes no absolute patterns.
         files = sorted(
-            match for name in glob.glob(text, recursive=True) if not (match := Path(name)).is_dir()
+            match
+            for name in glob.glob(text, recursive=True)
+            if not (match := Path(name)).is_dir() and not _is_cache(match)
         )
         if not files:
             raise FileNotFoundError(f"no file matches the corpus pattern {text!r}")
@@ -137,12 +139,17 @@ def _walk(folder: Path, entered: set[tuple[int, int]]) -> Iterator[Path]:
         return
     entered.add((status.st_dev, status.st_ino))
     for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
+        if path.name.startswith(".") or _is_cache(path):
             continue
         if path.is_dir():
             yield from _walk(path, entered)
         elif path.is_file() or not path.exists():  # a broken link is an error, which _inspect raises
             yield path
+
+
+def _is_cache(path: Path) -> bool:
+    """Whether id_cache.py has put it beside a text of that name."""
+    return path.suffix == ".ids" and path.with_suffix("").is_file()
 
 
 def _inspect(path: Path) -> TextFile:

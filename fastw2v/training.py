@@ -19,6 +19,7 @@ from fastw2v.callbacks import CallbackList
 from fastw2v.checkpoint import Checkpoint
 from fastw2v.corpus import Corpus, EncodedCorpus
 from fastw2v.epochs import Position
+from fastw2v.id_cache import check_cache
 from fastw2v.model_parts import ModelParts, Run, Sentences
 from fastw2v.session import Session
 from fastw2v.settings import check_float, check_int, check_words, check_workers
@@ -124,6 +125,7 @@ class TrainingMixin(ModelParts):
         checkpoint: Path | None = None,
         checkpoint_every: int | str | None = None,
         memory_budget: int | None = None,
+        cache_ids: bool | Path = False,
         progress: bool | None = None,
         **settings: Any,
     ) -> Model:
@@ -144,8 +146,8 @@ class TrainingMixin(ModelParts):
             As for `train`; nothing of earlier ones is in the file.
         checkpoint, checkpoint_every : optional
             Where and how often to write from now on. Default: to `path`, as often as before.
-        memory_budget, progress : optional
-            As for the class.
+        memory_budget, cache_ids, progress : optional
+            As for the class; a cache is used where there is one, and not written.
         **settings
             Arguments that the model was made with, to be compared with what the checkpoint says. None is needed.
 
@@ -172,6 +174,7 @@ class TrainingMixin(ModelParts):
         if workers is not None:
             model.settings = replace(model.settings, workers=check_workers(workers))
         model.memory_budget = None if memory_budget is None else check_int("memory_budget", memory_budget, 0)
+        model.cache_ids = check_cache(cache_ids)
         model.progress = progress
         written = Checkpoint(checkpoint or path, checkpoint_every or every)
         if checkpoint is None:

@@ -13,10 +13,11 @@ import numpy as np
 
 from fastw2v import _train
 from fastw2v.corpus import Corpus, EncodedCorpus, build_vocabulary
+from fastw2v.id_cache import IdCache
 from fastw2v.model_parts import ModelParts, Sentences, TrimRule
 from fastw2v.settings import check_int
 from fastw2v.start import grow_parts, read_vectors, start_parts
-from fastw2v.vocabulary import Vocabulary, VocabularyRules, vocabulary_from_counts
+from fastw2v.vocabulary import Vocabulary, vocabulary_from_counts
 
 WORD_BYTES = 250  # about what Python needs for a word in a list and a dictionary, with its counts and norms
 
@@ -96,10 +97,7 @@ class VocabularyMixin(ModelParts):
         """
         old = self._to_be_updated(update)
         n_lines = 0 if corpus_count is None else check_int("corpus_count", corpus_count, 0)
-        rules = VocabularyRules(
-            self.settings.min_count, self.settings.max_final_vocab, trim_rule or self.trim_rule
-        )
-        self._take(vocabulary_from_counts(word_freq, rules, keep_raw_vocab, old), old)
+        self._take(vocabulary_from_counts(word_freq, self._rules(trim_rule), keep_raw_vocab, old), old)
         self._corpus = None
         self.corpus_count, self.corpus_total_words = n_lines, sum(word_freq.values())
 
@@ -165,17 +163,23 @@ class VocabularyMixin(ModelParts):
         self, corpus: Corpus, trim_rule: TrimRule | None, keep_raw: bool = False, *, update: bool = False
     ) -> EncodedCorpus:
         old = self._to_be_updated(update)
-        vocabulary, encoded = build_vocabulary(
+        rules = self._rules(trim_rule)
+        is_whole = old is None and not keep_raw  # what a cache has; not the counts of words that are left out
+        cache = IdCache.beside(corpus, rules, self.cache_ids if is_whole else False)
+        found = None if cache is None else cache.read(self.settings.workers)
+        vocabulary, encoded = found or build_vocabulary(
             corpus,
-            min_count=self.settings.min_count,
-            max_final_vocab=self.settings.max_final_vocab,
-            trim_rule=trim_rule or self.trim_rule,
+            min_count=rules.min_count,
+            max_final_vocab=rules.max_final_vocab,
+            trim_rule=rules.trim_rule,
             raw_counts=keep_raw,
             old=old,
             n_threads=self.settings.workers,
             memory_budget=self.memory_budget,
             progress=self.progress,
         )
+        if cache is not None and found is None:
+            cache.write(vocabulary, encoded)
         self._take(vocabulary, old)
         self._corpus = corpus, encoded
         self.corpus_count, self.corpus_total_words = encoded.n_lines, encoded.n_raw_words

@@ -19,6 +19,7 @@ from fastw2v.callbacks import CallbackList
 from fastw2v.checkpoint import Checkpoint
 from fastw2v.corpus import Corpus
 from fastw2v.epochs import Position
+from fastw2v.id_cache import check_cache
 from fastw2v.keyedvectors import KeyedVectors
 from fastw2v.model_copying import CopyingMixin
 from fastw2v.model_parts import Run, Sentences, TrimRule
@@ -142,6 +143,14 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin, CopyingMixin):
     memory_budget : int, optional
         Bytes of memory that token ids may take; beyond, they go to a memory-mapped temporary file. Default:
         half of what this process may use.
+    cache_ids : bool or path, default False
+        Keep what was read of a `corpus_file`, 4 bytes a word, in a file that the next training on the same text maps
+        instead of reading the text again: ``x.txt.ids`` beside ``x.txt`` (for several files, beside the first, with a
+        name of its own that begins with a dot), or the file that is named. It is used while size and time of change of
+        all files, `min_count` and `max_final_vocab` are the same, and its own sums are right; else it is replaced.
+        Where it cannot be written, or another kind of file has its name, that is a warning. A text that was changed a
+        moment before it was read is not kept yet. Not with a `trim_rule`, nor for sentences and pipes; not used by
+        `build_vocab` with `update` or `keep_raw_vocab`.
     progress : bool, optional
         Show progress bars; default only on a terminal.
     init_vectors : KeyedVectors or path, optional
@@ -218,6 +227,7 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin, CopyingMixin):
         clip_norm: float | None = None,
         deterministic: bool = False,
         memory_budget: int | None = None,
+        cache_ids: bool | Path = False,
         progress: bool | None = None,
         init_vectors: InitVectors | None = None,
         frozen: Iterable[str] | None = None,
@@ -229,6 +239,7 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin, CopyingMixin):
         written = None if checkpoint is None else Checkpoint(checkpoint, checkpoint_every)
         self.settings = Settings.from_arguments(locals())
         self.memory_budget = None if memory_budget is None else check_int("memory_budget", memory_budget, 0)
+        self.cache_ids = check_cache(cache_ids)
         self.progress = progress
         self.trim_rule = trim_rule
         self.init_vectors = init_vectors

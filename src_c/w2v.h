@@ -93,6 +93,15 @@ int32_t *w2v_ids_resize(int32_t *ids, int64_t capacity);
  * new_ids[0] must be W2V_LINE_END. ids INOUT [n_ids]; returns how many are left. */
 int64_t w2v_ids_renumber(int32_t *ids, int64_t n_ids, const int32_t *new_ids);
 
+typedef struct {
+    uint64_t sum;        /* tells these ids from others, unless somebody means to deceive */
+    int64_t n_line_ends; /* how many of them are W2V_LINE_END */
+    int64_t n_beyond;    /* ... and how many neither that nor one of n_words */
+} w2v_ids_facts;
+
+/* Look at ids IN [n_ids], fewer than 2^32. */
+void w2v_ids_inspect(const int32_t *ids, int64_t n_ids, int32_t n_words, w2v_ids_facts *facts /* OUT */);
+
 /* ---- end of corpus ---- */
 
 /* ---- instruction sets (dispatch.c) ---- */
