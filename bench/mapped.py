@@ -5,7 +5,7 @@
     python bench/mapped.py --corpus wiki.txt.xz --folder /mnt/disk --seconds 3
 
 The same model is trained over the same ids in memory, mapped from a file that the system has in its cache, and mapped
-from a file that it has to fetch ("cold": it is told to forget the pages first, if it takes such advice). The three run in
+from a file that it has to fetch ("cold": it is told to forget the pages first, where it can be told). The three run in
 turn, round after round, each for --seconds from another place of the text on, with the same matrices. Without --corpus
 the text is made up (zipf.py). Prints Markdown and appends JSON lines to --output.
 """
