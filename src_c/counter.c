@@ -78,12 +78,15 @@ const uint8_t *w2v_counter_word(const w2v_counter *counter, int64_t id, int64_t 
     return counter->bytes + begin;
 }
 
-/* The key of the word in a slot. Only long words are looked up elsewhere: `text` of others is NULL. */
+/* The key of the word in a slot. Only long words are looked up elsewhere. */
 W2V_INLINE word_key stored_key(const w2v_counter *counter, const word_slot *slot) {
-    word_key key = {slot->start, slot->second, 0, NULL, size_in_tag(slot->tag), 0};
-    if (key.n_bytes > SLOT_BYTES)
+    word_key key = {slot->start, slot->second, 0, NULL, 0};
+    if (is_short(key.second)) {
+        hash_short(&key);
+    } else {
         key.text = w2v_counter_word(counter, (int64_t)slot->number - 1, &key.n_bytes);
-    hash_key(&key);
+        hash_long(&key);
+    }
     return key;
 }
 
@@ -132,21 +135,22 @@ static w2v_status grow_bytes(w2v_counter *counter, int64_t at_least) {
 /* Put a word that find_word did not find into the empty slot that it returned, which then may not be used
  * again. */
 static w2v_status insert_word(w2v_counter *counter, const word_key *key, word_slot *slot, int64_t count) {
-    const int64_t id = counter->n_words, begin = word_begin(counter, id), end = begin + key->n_bytes;
+    const int64_t id = counter->n_words, begin = word_begin(counter, id);
+    const int64_t end = begin + (is_short(key->second) ? last_byte(key->second) : key->n_bytes);
     if (id == INT32_MAX)
         return W2V_ERR_TOO_MANY;
     if (id == counter->words_capacity && grow_words(counter))
         return W2V_ERR_MEMORY;
-    if (end + SLOT_BYTES > counter->bytes_capacity && grow_bytes(counter, end + SLOT_BYTES))
+    if (end + KEY_BYTES > counter->bytes_capacity && grow_bytes(counter, end + KEY_BYTES))
         return W2V_ERR_MEMORY;
-    if (key->n_bytes > SLOT_BYTES) {
-        memcpy(counter->bytes + begin, key->text, (size_t)key->n_bytes);
-    } else { /* what the key holds beyond the word, the next one replaces */
+    if (is_short(key->second)) { /* what the key holds beyond the word, the next one replaces */
         store8(counter->bytes + begin, key->start);
         store8(counter->bytes + begin + 8, key->second);
+    } else {
+        memcpy(counter->bytes + begin, key->text, (size_t)key->n_bytes);
     }
     counter->ends[id] = end;
-    *slot = (word_slot){key->start, key->second, count, key->tag, (uint32_t)(id + 1)};
+    *slot = (word_slot){key->start, key->second, count, (uint32_t)(id + 1)};
     counter->n_words = id + 1;
     return counter->n_words > counter->n_slots / 4 * 3 ? grow_slots(counter) : W2V_OK;
 }
@@ -173,10 +177,11 @@ w2v_status w2v_counter_merge(w2v_counter *counter, const w2v_counter *from, int3
 }
 
 w2v_status w2v_counter_add(w2v_counter *counter, const uint8_t *word, int64_t n_bytes, int64_t count) {
-    uint8_t padded[SLOT_BYTES] = {0};
-    if (n_bytes < SLOT_BYTES)
+    uint8_t padded[KEY_BYTES] = {0};
+    if (n_bytes < KEY_BYTES)
         memcpy(padded, word, (size_t)n_bytes);
-    word_key key = key_of(n_bytes < SLOT_BYTES ? padded : word, n_bytes);
+    word_key key;
+    make_key(&key, n_bytes < KEY_BYTES ? padded : word, n_bytes);
     word_slot *slot = find_word(counter, &key);
     if (!slot->number)
         return insert_word(counter, &key, slot, count);
@@ -192,13 +197,17 @@ W2V_INLINE w2v_status put_batch(const w2v_counter *known, w2v_counter *learner, 
     int32_t *ids = block->ids + block->n_ids; /* not counted in *block, which any store might change */
     int64_t n_lines = 0;
     for (const word_key *key = batch; key < batch + n; key++) {
-        if (key->n_bytes < 0) {
+        word_slot *slot;
+        if (is_short(key->second)) { /* known here, it need not be asked again there */
+            slot = find_word(known, key);
+        } else if (last_byte(key->second) == LONG_WORD) {
+            slot = find_word(known, key);
+        } else {
             n_lines++;
             if (ids == block->ids || ids[-1] != W2V_LINE_END)
                 *ids++ = W2V_LINE_END;
             continue;
         }
-        word_slot *slot = find_word(known, key);
         if (slot->number) {
             *ids++ = (int32_t)(slot->number - 1);
             if (learner)
@@ -225,10 +234,12 @@ static void start_block(w2v_block *block) {
 /* Add a word to the batch and ask for its slot, which put_batch will need. */
 W2V_INLINE void put_key(const w2v_counter *known, word_key *batch, int64_t *n, const uint8_t *word,
                         int64_t n_bytes) {
-    batch[*n] = key_of(word, n_bytes);
+    make_key(&batch[*n], word, n_bytes);
     W2V_PREFETCH(first_slot(known, batch[*n].hash));
     ++*n;
 }
+
+W2V_INLINE void put_line_end(word_key *batch, int64_t *n) { batch[(*n)++].second = (uint64_t)END_OF_LINE << 56; }
 
 W2V_INLINE w2v_status text_to_ids(const w2v_counter *known, w2v_counter *learner, w2v_block *block) {
     start_block(block);
@@ -252,7 +263,7 @@ W2V_INLINE w2v_status text_to_ids(const w2v_counter *known, w2v_counter *learner
             if (space > word)
                 put_key(known, batch, &n, text + word, space - word);
             if (text[space] == '\n' && space < own_end)
-                batch[n++].n_bytes = -1;
+                put_line_end(batch, &n);
             word = space + 1;
         }
         if (n >= BATCH || word >= own_end) {
@@ -273,7 +284,7 @@ W2V_INLINE w2v_status tokens_to_ids(const w2v_counter *known, w2v_counter *learn
     for (int64_t token = 0; token < block->n_sizes; token++) {
         const int64_t n_bytes = block->sizes[token];
         if (n_bytes < 0) {
-            batch[n++].n_bytes = -1;
+            put_line_end(batch, &n);
         } else {
             put_key(known, batch, &n, text, n_bytes);
             text += n_bytes;
