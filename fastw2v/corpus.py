@@ -145,10 +145,10 @@ class Corpus:
 
     @property
     def likely_ids(self) -> int:
-        """More ids than text of words of some letters has, if it is in plain files; else 0, for it is not known."""
-        if self.files is None or not all(file.is_plain for file in self.files):
+        """More ids than text of words of some letters has, if its size is known or can be guessed; else 0."""
+        if self.files is None or not all(file.is_regular for file in self.files):
             return 0
-        return sum(file.size // 2 for file in self.files)
+        return sum(file.size // 2 if file.decompressor is None else file.size * 2 for file in self.files)
 
     @property
     def signature(self) -> tuple[tuple[str, int, int], ...] | None:
