@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import bz2
 import glob
-import gzip
 import io
 import lzma
 import os
@@ -21,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 from .errors import MissingExtraError
 
@@ -195,7 +194,7 @@ def damage_named(name: str, kind: str) -> Iterator[None]:
     """Turn what decompressors raise for bad data into a ValueError that names the file and its kind."""
     try:
         yield
-    except (EOFError, zlib.error, lzma.LZMAError, _ZstdDamage) as error:
+    except (EOFError, zlib.error, lzma.LZMAError, _FrameDamage) as error:
         raise ValueError(f"{name} is not a whole and sound {kind} file: {error}") from error
     except OSError as error:
         if error.errno is not None:  # from the operating system; gzip and bz2 raise OSError for bad data, too
@@ -206,22 +205,43 @@ def damage_named(name: str, kind: str) -> Iterator[None]:
 # ---- compressed formats ----
 
 
-class _ZstdDamage(Exception):
-    """The data are not sound zstd frames, whichever package has found that out."""
+class _FrameDamage(Exception):
+    """The data are not sound frames, whichever package has found that out."""
 
 
-class _ZstdReader(io.RawIOBase):
-    """All frames of a zstd file; unlike the packages' own readers it refuses a frame that is cut short."""
+class _FrameReader(io.RawIOBase):
+    """All frames of a zstd file or members of a gzip file, none of which may be cut short.
+
+    For zstd because the packages' own readers let that pass, for gzip because Python's reader takes a seventh longer.
+
+    Parameters
+    ----------
+    raw : BinaryIO
+        The file.
+    new : callable
+        Makes a decompressor of one frame, such as `zlib.decompressobj` does.
+    error : type
+        What that raises for bad data.
+    bite : int
+        Bytes to decompress at once: what they stand for is in memory at once, too.
+    padding : bytes, optional
+        A byte that may follow a frame, any number of times.
+    """
 
     CHUNK = 1 << 16
-    BITE = 1 << 10  # four bytes can stand for 128 kB, and what one bite stands for is in memory at once
 
-    def __init__(self, raw: BinaryIO) -> None:
-        self._raw = raw
+    def __init__(
+        self,
+        raw: BinaryIO,
+        new: Callable[[], Any],
+        error: type[Exception],
+        bite: int,
+        padding: bytes = b"",
+    ) -> None:
+        self._raw, self._new, self._error, self._bite, self._padding = raw, new, error, bite, padding
         self._packed = memoryview(b"")
-        self._new, self._error = _zstd_decompressor()
-        self._frame = self._new()
-        self._in_frame = False
+        self._frame = new()
+        self._in_frame = self._is_after_frame = False
         self._ready = memoryview(b"")
 
     def readable(self) -> bool:
@@ -236,22 +256,26 @@ class _ZstdReader(io.RawIOBase):
         return n_bytes
 
     def _decompress(self) -> bool:
-        """Decompress one more chunk; False at the end of the file."""
+        """Decompress one more bite; False at the end of the file."""
         if self._frame.eof:
             self._packed = memoryview(self._frame.unused_data + bytes(self._packed))
-            self._frame, self._in_frame = self._new(), False
+            self._frame, self._in_frame, self._is_after_frame = self._new(), False, True
         if not self._packed:
             self._packed = memoryview(self._raw.read(self.CHUNK))
-        if not self._packed:
-            if self._in_frame:
-                raise _ZstdDamage("the file ends before its data do")
-            return False
-        self._in_frame = True
-        bite, self._packed = self._packed[: self.BITE], self._packed[self.BITE :]
+            if not self._packed:
+                if self._in_frame:
+                    raise _FrameDamage("the file ends before its data do")
+                return False
+        if self._is_after_frame:
+            self._packed = memoryview(bytes(self._packed).lstrip(self._padding))
+            if not self._packed:
+                return True
+        self._in_frame, self._is_after_frame = True, False
+        bite, self._packed = self._packed[: self._bite], self._packed[self._bite :]
         try:
             self._ready = memoryview(self._frame.decompress(bite))
         except self._error as error:
-            raise _ZstdDamage(str(error)) from error
+            raise _FrameDamage(str(error)) from error
         return True
 
 
@@ -273,7 +297,8 @@ def _zstd_decompressor() -> tuple[Callable, type[Exception]]:  # type: ignore[ty
 
 
 def _open_gzip(raw: BinaryIO) -> Readable:
-    return cast(Readable, gzip.GzipFile(fileobj=raw, mode="rb"))
+    # 31: gzip's header and trailer, checked, around the largest window. A bite can stand for 34 MB.
+    return cast(Readable, _FrameReader(raw, lambda: zlib.decompressobj(31), zlib.error, 1 << 15, b"\0"))
 
 
 def _open_bz2(raw: BinaryIO) -> Readable:
@@ -285,7 +310,9 @@ def _open_xz(raw: BinaryIO) -> Readable:
 
 
 def _open_zstd(raw: BinaryIO) -> Readable:
-    return cast(Readable, _ZstdReader(raw))
+    new, error = _zstd_decompressor()
+    # Four bytes can stand for 128 kB.
+    return cast(Readable, _FrameReader(raw, new, error, 1 << 10))
 
 
 DECOMPRESSORS: dict[str, Callable[[BinaryIO], Readable]] = {

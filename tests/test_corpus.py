@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from fastw2v.corpus import (
 from fastw2v.corpus import (
     count_and_encode as read,
 )
+from fastw2v.text_files import find_text_files, open_stream
 from fastw2v.vocabulary import Vocabulary, VocabularyRules
 
 zstandard = pytest.importorskip("zstandard", reason="the tests write .zst files with it")
@@ -260,6 +262,38 @@ def test_empty_lines_and_sentences_are_counted_but_have_no_ids(tmp_path: Path) -
 
 
 # ---- compressed, piped ----
+
+
+@given(
+    st.lists(st.tuples(st.binary(max_size=300), st.integers(10, 400), st.integers(0, 255)), max_size=4),
+    st.sampled_from([b"", b"\0", b"\0" * 70_000, b"x", b"\0\x1f\x8b"]),
+    st.integers(0, 3000),
+)
+def test_gzip_is_read_and_refused_as_by_python_itself(
+    tmp_path_factory: pytest.TempPathFactory,
+    members: list[tuple[bytes, int, int]],
+    between: bytes,
+    cut: int,
+) -> None:
+    packed = b""
+    for text, place, flip in members:  # behind the header: Python overlooks flags that must not be set
+        member = bytearray(gzip.compress(text))
+        if place < len(member):
+            member[place] ^= flip
+        packed += member + between
+    path = write(tmp_path_factory.getbasetemp() / "members.gz", packed[: len(packed) - cut % 20])
+    try:
+        expected = gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, zlib.error):
+        expected = None
+    found, buffer = bytearray(), memoryview(bytearray(100))
+    with open_stream(find_text_files(path)[0]) as (stream, _):
+        try:
+            while n := stream.readinto(buffer):
+                found += buffer[:n]
+        except Exception:  # open_stream says which; see below
+            found = None
+    assert found == expected
 
 
 @pytest.mark.parametrize("suffix", COMPRESSORS)
