@@ -435,6 +435,8 @@ cdef class IdBuffer:
         """Copy ids [begin, begin + n) to where `to` is, which may overlap."""
         if not (0 <= begin and 0 <= n and 0 <= to and max(begin, to) + n <= self._n_ids):
             raise ValueError(f"no such ids: {begin=}, {n=}, {to=}")
+        if n == 0 or to == begin:  # there may be no memory yet
+            return
         with nogil:
             memmove(self._ids + to, self._ids + begin, n * sizeof(int32_t))
 

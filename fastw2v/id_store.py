@@ -102,7 +102,7 @@ class IdStore:
     def _spill(self) -> None:
         """Move all ids to a file."""
         self._file = _temporary_file()
-        _write(self._file, np.frombuffer(self._buffer, np.int32))
+        _write(self._file, _ids_in(self._buffer))
         self._buffer = IdBuffer()
         for block in self._blocks.values():
             if block.ids is not None:
@@ -141,7 +141,7 @@ class IdStore:
             for done in [pool.submit(joining.work) for _ in range(n_threads)]:
                 done.result()
         self._buffer.cut(joining.n_ids)
-        return np.frombuffer(self._buffer, np.int32)
+        return _ids_in(self._buffer)
 
     def _join_in_file(self, blocks: list[_StoredBlock], new_ids: Sequence[IdArray] | None) -> IdArray:
         assert self._file is not None
@@ -184,7 +184,7 @@ class _Joining:
                 if number is None:
                     return
                 block = self._blocks[number]
-                ids = np.frombuffer(self._buffer, np.int32)[block.begin : block.begin + block.n_ids]
+                ids = _ids_in(self._buffer)[block.begin : block.begin + block.n_ids]
                 if self._new_ids is not None:
                     ids = ids[: renumber(ids, self._new_ids[block.owner])]
                 with self._turn:
@@ -204,6 +204,11 @@ class _Joining:
                 self._has_failed = True
                 self._turn.notify_all()
             raise
+
+
+def _ids_in(buffer: IdBuffer) -> IdArray:
+    """A view of them; while there is one, the buffer cannot grow."""
+    return np.frombuffer(buffer, np.int32) if len(buffer) else np.empty(0, np.int32)
 
 
 def _first_wanted(ids: IdArray, last: int) -> int:
