@@ -22,6 +22,8 @@ cdef extern from "Python.h":
     bint PyUnicode_IS_COMPACT_ASCII(object text)
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
     object PyUnicode_AsUTF8String(object text)
+    object PyUnicode_New(Py_ssize_t size, Py_UCS4 maxchar)
+    void *PyUnicode_DATA(object text)
     object PyUnicode_DecodeUTF8(const char *text, Py_ssize_t size, const char *errors)
 
 
@@ -95,6 +97,19 @@ cdef int check(w2v_status status) except -1:
     raise MemoryError("not enough memory for the table of distinct words")
 
 
+cdef object decoded(const uint8_t *word, int64_t n_bytes):
+    """A word as str. ASCII by a shorter way than the decoder's, which is made for long texts."""
+    cdef uint8_t seen = 0
+    cdef int64_t pos
+    for pos in range(n_bytes):
+        seen |= word[pos]
+    if seen >= 128 or n_bytes < 2:  # of a single character Python has an object already
+        return PyUnicode_DecodeUTF8(<const char *>word, n_bytes, "surrogateescape")
+    text = PyUnicode_New(n_bytes, 127)
+    memcpy(PyUnicode_DATA(text), word, n_bytes)
+    return text
+
+
 cdef class WordCounter:
     """The distinct words met so far: each has an id, in the order of first sight, and a count."""
 
@@ -159,7 +174,7 @@ cdef class WordCounter:
             if pos + ahead < ids.shape[0]:  # words lie in the order of first sight
                 W2V_PREFETCH_READ(w2v_counter_word(self._counter, ids[pos + ahead], &n_bytes))
             word = w2v_counter_word(self._counter, ids[pos], &n_bytes)
-            words.append(PyUnicode_DecodeUTF8(<const char *>word, n_bytes, "surrogateescape"))
+            words.append(decoded(word, n_bytes))
         return words
 
 

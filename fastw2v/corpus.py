@@ -270,10 +270,7 @@ def count_and_encode(
     with IdStore(options.budget, corpus.likely_ids) as store:
         totals = _read(corpus, counters, True, store, options)
         counter = counters[0]
-        merged_ids = [
-            np.arange(len(counter), dtype=np.int32),
-            *(counter.merge(other) for other in counters[1:]),
-        ]
+        merged_ids = [counter.merge(other) for other in counters[1:]]
         del counters
         old_ids = None if old is None else add_vocabulary(counter, old)
         chosen = choose_words(counter, rules, old_ids)
@@ -281,7 +278,7 @@ def count_and_encode(
         vocabulary = vocabulary_of(counter, chosen, keeps_raw)
         new_ids = renumbering(len(counter), chosen)
         del counter
-        numberings = [np.concatenate((new_ids[:1], new_ids[1:][ids])) for ids in merged_ids]
+        numberings = [new_ids, *(np.concatenate((new_ids[:1], new_ids[1:][ids])) for ids in merged_ids)]
         ids = store.finish(numberings, options.n_threads)
     n_tokens = int(vocabulary.counts.sum()) if old is None else _count_tokens(ids)
     return vocabulary, EncodedCorpus(ids, n_tokens, totals.n_lines, totals.n_words)

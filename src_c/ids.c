@@ -27,10 +27,25 @@ int32_t *w2v_ids_resize(int32_t *ids, int64_t capacity) {
 int64_t w2v_ids_renumber(int32_t *ids, int64_t n_ids, const int32_t *new_ids) {
     int64_t n_left = 0;
     for (int64_t pos = 0; pos < n_ids; pos++) {
+        /* which words are dropped cannot be predicted: no branch; where lines end can, nearly always, for four */
+        for (; n_ids - pos >= 4; pos += 4) {
+            int32_t next[4];
+            for (int i = 0; i < 4; i++)
+                next[i] = new_ids[ids[pos + i] + 1];
+            if (next[0] == W2V_LINE_END || next[1] == W2V_LINE_END || next[2] == W2V_LINE_END ||
+                next[3] == W2V_LINE_END)
+                break;
+            for (int i = 0; i < 4; i++) {
+                ids[n_left] = next[i];
+                n_left += next[i] >= 0;
+            }
+        }
+        if (pos == n_ids)
+            break;
         const int32_t id = new_ids[ids[pos] + 1];
         if (id == W2V_LINE_END && n_left > 0 && ids[n_left - 1] == W2V_LINE_END)
             continue;
-        ids[n_left] = id; /* which words are dropped cannot be predicted: no branch */
+        ids[n_left] = id;
         n_left += id >= W2V_LINE_END;
     }
     return n_left;
