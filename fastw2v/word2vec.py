@@ -137,9 +137,10 @@ class Word2Vec(VocabularyMixin, TrainingMixin, PredictionMixin, CopyingMixin):
         Give the same bytes for any number of workers, with this build of the library and the same instruction set
         (`show_config`); others round differently, and learn as well. Negative sampling and hierarchical softmax under
         plain descent are learnt by all workers, who share each window by slices of its vectors (at most one worker for
-        32 dimensions, and 8); so is the full softmax under any optimizer, by up to 16. Whatever else there is
-        (mini-batches that draw noise words, NCE, other optimizers, clipping, frozen words) is learnt by one worker,
-        which is no slower than ``workers=1``. Workers meet for each few windows: give them cores of their own.
+        56 dimensions, and 8), each with its slices in memory of its own while that takes less than 0.5 GB; so is the
+        full softmax under any optimizer, by up to 16. Whatever else there is (mini-batches that draw noise words, NCE,
+        other optimizers, clipping, frozen words) is learnt by one worker, which is no slower than ``workers=1``.
+        Workers meet for each few windows: give them cores of their own.
     memory_budget : int, optional
         Bytes of memory that token ids may take; beyond, they go to a memory-mapped temporary file. Default:
         half of what this process may use.

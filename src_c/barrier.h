@@ -1,9 +1,11 @@
 /* barrier.h: where threads that work in step wait for each other, a few hundred thousand times a second.
  *
- * A count that only grows: a thread adds 1 when it has done its part of step number `step`, and goes on when all have.
- * What was written before an arrival can be read after the wait. Waiting is a loop for some microseconds, which is
- * what it takes if every thread has a core; then the core is offered to others, perhaps the very thread that is waited
- * for: with a longer loop, threads that share a core take 10 times as long. */
+ * Each thread counts its arrivals in a place of its own, and may go on with step number `step` when every count is
+ * beyond it. What was written before an arrival can be read after the wait. An arrival is a plain store, which costs
+ * nothing but the time that it takes to be seen elsewhere: a fraction of a microsecond, for which the caller may have
+ * something to do. Waiting is a loop for some microseconds, which is what it takes if every thread has a core; then the
+ * core is offered to others, perhaps the very thread that is waited for: with a longer loop, threads that share a core
+ * take 10 times as long. */
 #ifndef W2V_BARRIER_H
 #define W2V_BARRIER_H
 
@@ -15,19 +17,24 @@
 #include <sched.h>
 #endif
 
+/* Two cache lines apart, as processors fetch them in pairs. */
+enum { W2V_MOST_MEETING = 8, W2V_ARRIVALS_APART = 16 };
+
 typedef struct {
-    int64_t n_arrivals; /* atomic */
     int64_t n_threads;
+    int64_t arrivals[(W2V_MOST_MEETING + 1) * W2V_ARRIVALS_APART]; /* atomic; the first place stays empty */
 } w2v_barrier;
 
-#if defined(_MSC_VER) && !defined(__clang__)
-W2V_INLINE void barrier_arrive(w2v_barrier *barrier) { _InterlockedExchangeAdd64(&barrier->n_arrivals, 1); }
-W2V_INLINE int64_t barrier_count(w2v_barrier *barrier) { return _InterlockedOr64(&barrier->n_arrivals, 0); }
-#else
-W2V_INLINE void barrier_arrive(w2v_barrier *barrier) { __atomic_add_fetch(&barrier->n_arrivals, 1, __ATOMIC_RELEASE); }
-W2V_INLINE int64_t barrier_count(w2v_barrier *barrier) {
-    return __atomic_load_n(&barrier->n_arrivals, __ATOMIC_ACQUIRE);
+W2V_INLINE int64_t *arrivals_of(w2v_barrier *barrier, int64_t thread) {
+    return &barrier->arrivals[(thread + 1) * W2V_ARRIVALS_APART];
 }
+
+#if defined(_MSC_VER) && !defined(__clang__)
+W2V_INLINE void arrivals_set(int64_t *p, int64_t n) { _InterlockedExchange64(p, n); }
+W2V_INLINE int64_t arrivals_get(int64_t *p) { return _InterlockedOr64(p, 0); }
+#else
+W2V_INLINE void arrivals_set(int64_t *p, int64_t n) { __atomic_store_n(p, n, __ATOMIC_RELEASE); }
+W2V_INLINE int64_t arrivals_get(int64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 #endif
 
 W2V_INLINE void yield_core(void) {
@@ -39,10 +46,19 @@ W2V_INLINE void yield_core(void) {
 }
 
 /* Steps are numbered from 0; each thread arrives once at each. */
+W2V_INLINE void barrier_arrive(w2v_barrier *barrier, int64_t thread, int64_t step) {
+    arrivals_set(arrivals_of(barrier, thread), step + 1);
+}
+
+W2V_INLINE int barrier_is_over(w2v_barrier *barrier, int64_t step) {
+    for (int64_t thread = 0; thread < barrier->n_threads; thread++)
+        if (arrivals_get(arrivals_of(barrier, thread)) <= step) return 0;
+    return 1;
+}
+
 W2V_INLINE void barrier_wait(w2v_barrier *barrier, int64_t step) {
     enum { PATIENCE = 128 };
-    const int64_t all = (step + 1) * barrier->n_threads;
-    for (int k = 0; barrier_count(barrier) < all;) {
+    for (int k = 0; !barrier_is_over(barrier, step);) {
         if (k < PATIENCE) k++, W2V_PAUSE();
         else yield_core();
     }

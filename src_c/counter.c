@@ -9,28 +9,17 @@
  * not depend on blocks or threads. */
 #include <stdlib.h>
 #include <string.h>
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
 
 #include "buffer.h"
 #include "word_table.h"
 
-enum { BATCH = 128, LOG_FIRST_SLOTS = 13, FIRST_SLOTS = 1 << LOG_FIRST_SLOTS, FIRST_WORDS = 1 << 12, FIRST_BYTES = 1 << 16, HUGE_PAGE = 1 << 21 };
+enum { BATCH = 128, LOG_FIRST_SLOTS = 13, FIRST_SLOTS = 1 << LOG_FIRST_SLOTS, FIRST_WORDS = 1 << 12, FIRST_BYTES = 1 << 16 };
 
 /* ---- the table ---- */
 
-/* Empty slots; of a large table in huge pages where the system has them, since every rare word is a TLB
- * miss else. */
 static word_slot *slots_new(int64_t n_slots) {
     const size_t n_bytes = (size_t)n_slots * sizeof(word_slot);
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
-    word_slot *slots = n_bytes >= HUGE_PAGE ? aligned_alloc(HUGE_PAGE, n_bytes) : aligned_new(n_bytes);
-    if (slots && n_bytes >= HUGE_PAGE)
-        madvise(slots, n_bytes, MADV_HUGEPAGE); /* advice: it may be declined */
-#else
-    word_slot *slots = aligned_new(n_bytes);
-#endif
+    word_slot *slots = huge_new(n_bytes);
     if (slots)
         memset(slots, 0, n_bytes);
     return slots;

@@ -63,11 +63,18 @@ struct w2v_kernels {
     const char *isa;
     /* Score, loss, gradient and update of one tile; returns the tile's loss (natural logarithm, weights applied). */
     double (*logistic_tile)(const w2v_tile *tile, int64_t n, w2v_real lr);
-    /* The same in two, for threads that share a tile by slices of its rows: what numbers from .. to - 1 of the rows add
-     * to the B x T scores, in the kernels' own order; and, for these numbers, what comes after the scores. */
+    /* The same in parts, for threads that share a tile by slices of its rows, and several tiles at a time. What numbers
+     * from .. to - 1 of the rows add to the B x T scores, in the kernels' own order; ... */
     void (*tile_scores)(const w2v_tile *tile, int64_t from, int64_t to,
                         w2v_real *scores /* OUT [B T + W2V_TILE_SLACK] */);
-    double (*tile_steps)(const w2v_tile *tile, int64_t from, int64_t to, const w2v_parts *parts, w2v_real lr);
+    /* ... the weights in the same order, to the tile's scratch: some time before they are wanted, as they are written in
+     * pieces and read in other pieces; ... */
+    void (*tile_weights)(const w2v_tile *tile);
+    /* ... the loss, and the steps that these weights and all parts of the scores make; ... */
+    double (*tile_steps)(const w2v_tile *tile, const w2v_parts *parts, w2v_real lr,
+                         w2v_real *steps /* OUT [B T + W2V_TILE_SLACK] */);
+    /* ... and what these do to numbers from .. to - 1 of the rows. */
+    void (*tile_moves)(const w2v_tile *tile, int64_t from, int64_t to, const w2v_real *steps);
     /* sum[n] = scale * (rows[0] + ... + rows[n_rows-1]). */
     void (*rows_sum)(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum);
     /* rows[i][n] += scale * step[n] for each row, repeated rows included. */

@@ -199,7 +199,7 @@ static void tile_scores(const w2v_tile *tile, int64_t from, int64_t to, w2v_real
 /* Move numbers from .. to - 1 of all rows: blocks of at most V_BLOCK targets in turn. Where the inputs' steps go to the
  * inputs themselves, later blocks see inputs that earlier ones moved: a difference of second order in lr, as between
  * neighbouring pairs of plain stochastic gradient descent. */
-W2V_INLINE void move_rows(const w2v_tile *tile, int64_t from, int64_t to, const w2v_real *factors) {
+static void tile_moves(const w2v_tile *tile, int64_t from, int64_t to, const w2v_real *factors) {
     FOR_EACH_BLOCK(tile->n_targets)
     move_of_width(tile, t, from, to, factors + (int64_t)tile->n_inputs * t, nt);
 }
@@ -209,27 +209,27 @@ static double logistic_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
     vec loss = v_zero();
     FOR_EACH_BLOCK(tile->n_targets)
     loss = v_add(loss, factors_of_width(tile, t, n, tile->scratch + (int64_t)tile->n_inputs * t, lr, nt));
-    move_rows(tile, 0, n, tile->scratch);
+    tile_moves(tile, 0, n, tile->scratch);
     return (double)v_sum(loss);
 }
 
-static double tile_steps(const w2v_tile *tile, int64_t from, int64_t to, const w2v_parts *parts, w2v_real lr) {
-    const int32_t B = tile->n_inputs;
-    const int64_t n_scores = (int64_t)B * tile->n_targets;
-    w2v_real *factors = tile->scratch, *weights = factors + n_scores + 2 * W2V_TILE_SLACK;
+static void tile_weights(const w2v_tile *tile) {
+    FOR_EACH_BLOCK(tile->n_targets)
+    gather_weights(tile, t, nt, tile->scratch + (int64_t)tile->n_inputs * t);
+    v_storeu(tile->scratch + (int64_t)tile->n_inputs * tile->n_targets, v_zero()); /* lanes past the end weigh nothing */
+}
+
+static double tile_steps(const w2v_tile *tile, const w2v_parts *parts, w2v_real lr, w2v_real *steps) {
+    const int64_t n_scores = (int64_t)tile->n_inputs * tile->n_targets;
     const vec minus_lr = v_set1(-lr);
     vec loss = v_zero();
-    FOR_EACH_BLOCK(tile->n_targets)
-    gather_weights(tile, t, nt, weights + (int64_t)B * t);
-    v_storeu(weights + n_scores, v_zero()); /* the lanes past the end weigh nothing */
     for (int64_t k = 0; k < n_scores; k += V_WIDTH) {
         vec score = v_loadu(parts->first + k);
         for (int64_t part = 1; part < parts->n; part++)
             score = v_add(score, v_loadu(parts->first + part * parts->apart + k));
         if (n_scores - k < V_WIDTH) score = v_lanes(0, (int)(n_scores - k), score, v_zero());
-        v_storeu(factors + k, v_factor(score, v_loadu(weights + k), minus_lr, &loss));
+        v_storeu(steps + k, v_factor(score, v_loadu(tile->scratch + k), minus_lr, &loss));
     }
-    move_rows(tile, from, to, factors);
     return (double)v_sum(loss);
 }
 
@@ -370,7 +370,8 @@ static void adam_row(w2v_real *row, w2v_real *state, const w2v_real *descent, in
 #define W2V_TEXT_(a) #a
 #define W2V_TEXT(a) W2V_TEXT_(a)
 
-const w2v_kernels W2V_JOIN(w2v_kernels_, V_ISA) = {W2V_TEXT(V_ISA), logistic_tile, tile_scores, tile_steps,
+const w2v_kernels W2V_JOIN(w2v_kernels_, V_ISA) = {W2V_TEXT(V_ISA), logistic_tile, tile_scores, tile_weights,
+                                                     tile_steps, tile_moves,
                                                      rows_sum, rows_add, dot,
                                                      row_max, exp_row, scale_row, logistic_row, blackout_row,
                                                      product, columns_max, columns_exp, columns_scale, code_products,

@@ -8,6 +8,7 @@
 #include "atomics.h"
 #include "barrier.h"
 #include "buffer.h"
+#include "parted.h"
 #include "shards.h"
 #include "together.h"
 
@@ -18,102 +19,142 @@ static int omp_get_thread_num(void) { return 0; }
 static int omp_get_num_threads(void) { return 1; }
 #endif
 
-/* Summing up a slice's part of a score costs as much as multiplying 16 numbers: shorter slices are not worth it. */
-enum { SLICE_NUMBERS = 32, MOST_SLICES = 8 };
-/* While one group is learnt and the next one scored, the last thread may be choosing the one after them, and another
- * thread still be learning from the one before. */
-enum { GROUPS = 4 };
+/* What has to be done once for each slice of a tile, whatever its length, costs as much as some 40 numbers of it: shorter
+ * slices are not worth it. */
+enum { SLICE_NUMBERS = 56, MOST_SLICES = W2V_MOST_PARTS };
+/* Shards that windows are taken from at once. */
+enum { MOST_STRANDS = 4 };
 
 typedef struct {
-    const w2v_plan *plan;
+    const w2v_plan *plan; /* that of `parted` */
+    w2v_parted parted;
     const w2v_kernels *kernels;
     w2v_progress *progress;
-    w2v_chooser chooser;     /* the last thread's */
-    w2v_group groups[GROUPS];
+    w2v_strand strands[MOST_STRANDS];
     int32_t n_slices;
-    w2v_real *parts[2];      /* [n_slices, room] of the scores of this group and the next */
-    int64_t room;
-    w2v_real *scratch;       /* [n_slices, scratch_room] each thread's own */
-    int64_t scratch_room;
-    w2v_real **rows;         /* [n_slices, 2W] the same */
+    int64_t room;            /* for the scores of a strand's group */
+    w2v_real *parts;         /* [n_slices, MOST_STRANDS, room] of scores */
+    w2v_real *weights;       /* [MOST_STRANDS, room] */
+    w2v_real *steps;         /* [MOST_STRANDS, room] what becomes of both */
+    double *losses;          /* [MOST_STRANDS, most_tiles] */
+    int64_t most_tiles;
+    w2v_real **rows;         /* [n_threads, 2W] each thread's own */
+    w2v_notes *notes;        /* [n_threads] the same */
     w2v_barrier barrier;
-    int64_t shard, n_shards; /* shard is -1 when there is nothing more to do */
-    w2v_status verdicts[2];  /* of the last thread: whether to go on with this group and the next */
-    w2v_status status;
+    int64_t n_shards, shard; /* the first of this round, or -1 when there is nothing more to do */
+    int32_t n_strands;
+    w2v_status status;       /* of the last thread: whether to go on */
 } slices_run;
 
 /* A thread, and what it works on. */
 typedef struct {
     slices_run *run;
-    int is_last;
+    int32_t thread, n_threads;
     int32_t first_slice, end_slice;
-    int64_t from, to; /* the numbers of a row in these slices */
-    int64_t step;     /* how often it has met the others */
-    int64_t group;    /* number of the group it works on */
-    w2v_real *scratch, **rows;
-    double loss;
-    int64_t n_predictions;
+    int64_t from, to;    /* where their numbers are in a row (parted.h) */
+    int64_t n_meetings;
+    int64_t number;      /* in this round, of the groups it works on: one of each strand */
+    int32_t choosing;    /* the strand whose next group it has begun to choose, or -1 */
+    int64_t tokens_done; /* of the epoch, when these are learnt */
+    w2v_real **rows;
+    w2v_notes *notes;
 } hand;
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /* Earlier slices, and the slices of earlier threads, are larger where the division leaves something over. */
 static int64_t slice_start(const slices_run *run, int32_t slice) {
-    return ceil_div(run->plan->stride / W2V_ROW_ALIGN * slice, run->n_slices) * W2V_ROW_ALIGN;
+    return ceil_div(run->parted.whole->stride / W2V_ROW_ALIGN * slice, run->n_slices) * W2V_ROW_ALIGN;
 }
 
-static w2v_group *group_at(slices_run *run, int64_t number) { return &run->groups[number % GROUPS]; }
+/* ---- choosing ---- */
 
-static void meet(hand *h) {
-    barrier_arrive(&h->run->barrier);
-    barrier_wait(&h->run->barrier, h->step++);
-}
+/* Strands belong to threads: those with fewer numbers to work on come first. */
+static int is_mine(const hand *h, int32_t k) { return k % h->n_threads == h->n_threads - 1 - h->thread; }
 
-/* ---- a group ---- */
-
-/* Rows from this thread's first number on: for kernels that do not know of slices. */
-static w2v_real *const *shifted(const hand *h, w2v_real *const *rows, int32_t n) {
-    for (int32_t i = 0; i < n; i++) h->rows[i] = rows[i] + h->from;
-    return h->rows;
-}
-
-static void make_hidden(const hand *h, w2v_group *group) {
-    const w2v_plan *plan = h->run->plan;
-    const int32_t G = windows_together(plan);
-    for (int32_t k = 0; k < group->n_problems; k++) {
-        const w2v_problem *problem = &group->problems[k];
-        w2v_real **hidden = hidden_of(group, k, G);
-        for (int32_t g = 0; g < problem->n_windows; g++) {
-            const int32_t start = problem->context_starts[g], n = problem->context_starts[g + 1] - start;
-            h->run->kernels->rows_sum(shifted(h, problem->contexts + start, n), n, h->to - h->from,
-                                      scale_of(plan->hidden_scale, n), hidden[g] + h->from);
-            memset(hidden[G + g] + h->from, 0, (size_t)(h->to - h->from) * sizeof(w2v_real));
+/* Of this thread's strands, the one that is behind, if there is a place for its next group. */
+static int32_t next_strand(const hand *h) {
+    const slices_run *run = h->run;
+    int64_t least = h->number - 1 + W2V_GROUPS_EACH; /* those before the last number may still be worked on */
+    int32_t found = -1;
+    for (int32_t k = 0; k < run->n_strands; k++)
+        if (is_mine(h, k) && run->strands[k].n_chosen < least) {
+            least = run->strands[k].n_chosen;
+            found = k;
         }
-    }
+    return found;
 }
 
-static void spread_hidden(const hand *h, w2v_group *group) {
-    const w2v_plan *plan = h->run->plan;
-    const int32_t G = windows_together(plan);
-    for (int32_t k = 0; k < group->n_problems; k++) {
-        const w2v_problem *problem = &group->problems[k];
-        w2v_real **steps = hidden_of(group, k, G) + G;
-        for (int32_t g = 0; g < problem->n_windows; g++) {
-            const int32_t start = problem->context_starts[g], n = problem->context_starts[g + 1] - start;
-            h->run->kernels->rows_add(shifted(h, problem->contexts + start, n), n, h->to - h->from,
-                                      scale_of(plan->context_scale, n), steps[g] + h->from);
-        }
-    }
+/* Choose a window; returns whether there was a place for it. */
+static int choose_window(hand *h) {
+    if (h->choosing < 0) h->choosing = next_strand(h);
+    if (h->choosing < 0) return 0;
+    if (!w2v_strand_choose(&h->run->strands[h->choosing], h->notes)) h->choosing = -1;
+    return 1;
 }
 
-static void score_group(const hand *h, int64_t number) {
+/* That groups of this number be there: those of other threads will be when they meet. */
+static void have_groups(hand *h, int64_t number) {
+    for (int32_t k = 0; k < h->run->n_strands; k++)
+        while (is_mine(h, k) && h->run->strands[k].n_chosen <= number) choose_window(h);
+}
+
+/* Wait for the others; there may be something to do meanwhile. */
+static void meet(hand *h, int may_choose) {
+    w2v_barrier *barrier = &h->run->barrier;
+    barrier_arrive(barrier, h->thread, h->n_meetings);
+    while (may_choose && !barrier_is_over(barrier, h->n_meetings) && choose_window(h)) continue;
+    barrier_wait(barrier, h->n_meetings++);
+}
+
+/* ---- groups ---- */
+
+static w2v_real *parts_of(const slices_run *run, int32_t slice, int32_t k) {
+    return run->parts + (slice * (int64_t)MOST_STRANDS + k) * run->room;
+}
+
+/* This thread's slices of the scores. */
+static void score_groups(const hand *h, int64_t number) {
     slices_run *run = h->run;
-    w2v_group *group = group_at(run, number);
-    if (run->plan->model == W2V_CBOW) make_hidden(h, group);
-    for (int32_t t = 0; t < group->n_tiles; t++)
-        for (int32_t s = h->first_slice; s < h->end_slice; s++)
-            run->kernels->tile_scores(&group->tiles[t], slice_start(run, s), slice_start(run, s + 1),
-                                      run->parts[number % 2] + s * run->room + group->starts[t]);
+    const int64_t shift = h->from - slice_start(run, h->first_slice);
+    for (int32_t k = 0; k < run->n_strands; k++) {
+        w2v_group *group = w2v_strand_group(&run->strands[k], number);
+        w2v_group_hide(group, run->plan, h->from, h->to, h->rows);
+        for (int32_t t = 0; t < group->n_tiles; t++)
+            for (int32_t s = h->first_slice; s < h->end_slice; s++)
+                run->kernels->tile_scores(&group->tiles[t], slice_start(run, s) + shift, slice_start(run, s + 1) + shift,
+                                          parts_of(run, s, k) + group->starts[t]);
+    }
+}
+
+/* Ask for numbers that another thread wrote: all at once, as each takes long to come. */
+static void fetch_numbers(const w2v_real *numbers, int64_t n) {
+    for (int64_t k = 0; k < n; k += W2V_CACHE_LINE / (int64_t)sizeof(w2v_real)) W2V_PREFETCH_READ(numbers + k);
+}
+
+/* From scores to steps, in a strand of this thread's own: what it chose is near. */
+static void find_steps(const hand *h, int32_t k, const w2v_group *group, w2v_real lr) {
+    slices_run *run = h->run;
+    w2v_parts parts = {.n = run->n_slices, .apart = MOST_STRANDS * run->room};
+    for (int32_t s = 0; s < run->n_slices; s++)
+        if (s < h->first_slice || s >= h->end_slice) fetch_numbers(parts_of(run, s, k), group->starts[group->n_tiles]);
+    for (int32_t t = 0; t < group->n_tiles; t++) {
+        w2v_tile *tile = &group->tiles[t];
+        tile->scratch = run->weights + k * run->room + group->starts[t];
+        run->kernels->tile_weights(tile);
+    }
+    for (int32_t t = 0; t < group->n_tiles; t++) {
+        parts.first = parts_of(run, 0, k) + group->starts[t];
+        run->losses[k * run->most_tiles + t] = run->kernels->tile_steps(
+            &group->tiles[t], &parts, lr, run->steps + k * run->room + group->starts[t]);
+    }
+}
+
+static void find_all_steps(const hand *h, int64_t number) {
+    slices_run *run = h->run;
+    const w2v_real lr = lr_after(run->plan, h->tokens_done);
+    for (int32_t k = 0; k < run->n_strands; k++)
+        if (is_mine(h, k)) find_steps(h, k, w2v_strand_group(&run->strands[k], number), lr);
 }
 
 /* Bring near what a later group needs; its targets are fetched by the kernel. */
@@ -122,124 +163,186 @@ static void fetch_inputs(const hand *h, const w2v_problem *later) {
         row_prefetch(later->contexts[i] + h->from, (size_t)(h->to - h->from) * sizeof(w2v_real));
 }
 
-static void learn_group(hand *h, int64_t number) {
-    slices_run *run = h->run;
-    w2v_group *group = group_at(run, number), *later = group_at(run, number + 1);
-    w2v_parts parts = {.n = run->n_slices, .apart = run->room};
+/* This thread's slices of the rows are moved, while those of the group after it are fetched. */
+static void learn_group(const hand *h, w2v_group *group, const w2v_group *later, const w2v_real *steps) {
     for (int32_t t = 0; t < group->n_tiles; t++) {
         w2v_tile tile = group->tiles[t];
-        tile.scratch = h->scratch;
         tile.fetch = t < later->n_tiles ? later->tiles[t].targets : NULL;
         if (t < later->n_problems) fetch_inputs(h, &later->problems[t]);
-        parts.first = run->parts[number % 2] + group->starts[t];
-        h->loss += run->kernels->tile_steps(&tile, h->from, h->to, &parts, group->lr);
+        h->run->kernels->tile_moves(&tile, h->from, h->to, steps + group->starts[t]);
     }
-    for (int32_t k = 0; k < group->n_problems; k++) h->n_predictions += group->problems[k].n_predictions;
-    if (run->plan->model == W2V_CBOW) spread_hidden(h, group);
+    w2v_group_spread(group, h->run->plan, h->from, h->to, h->rows);
+}
+
+static void learn_groups(const hand *h, int64_t number) {
+    slices_run *run = h->run;
+    for (int32_t k = 0; k < run->n_strands; k++) {
+        const w2v_group *group = w2v_strand_group(&run->strands[k], number);
+        if (!is_mine(h, k)) fetch_numbers(run->steps + k * run->room, group->starts[group->n_tiles]);
+    }
+    for (int32_t k = 0; k < run->n_strands; k++)
+        learn_group(h, w2v_strand_group(&run->strands[k], number), w2v_strand_group(&run->strands[k], number + 1), run->steps + k * run->room);
 }
 
 /* ---- the last thread's additional duties ---- */
 
-static void choose_group(const hand *h, int64_t number) {
-    if (h->is_last) w2v_chooser_fill(&h->run->chooser, group_at(h->run, number));
-}
+static int is_last(const hand *h) { return h->thread == h->n_threads - 1; }
 
-/* Report, and judge whether to go on. All threads have the same sums. */
-static void judge(hand *h, int64_t number) {
+static void report_tokens(const hand *h) {
     w2v_progress *progress = h->run->progress;
-    if (!h->is_last) return;
-    sum_add(&progress->loss, h->loss);
-    atomic_add(&progress->n_predictions, h->n_predictions);
-    h->loss = 0;
-    h->n_predictions = 0;
-    atomic_add(&progress->tokens_done, h->run->chooser.tokens_done - progress->tokens_done);
-    h->run->verdicts[number % 2] = flag_get(&progress->stop)       ? W2V_ERR_STOPPED
-                                   : isfinite(progress->loss) ? W2V_OK
-                                                              : W2V_ERR_DIVERGED;
+    atomic_add(&progress->tokens_done, h->tokens_done - progress->tokens_done);
 }
 
-static void choose_shard(hand *h) {
+/* Report what came of groups, and judge whether to go on. */
+static void judge(const hand *h, int64_t number) {
     slices_run *run = h->run;
-    meet(h); /* nobody works on the last one any more */
-    if (h->is_last) {
-        judge(h, 0);
-        run->status = run->verdicts[0];
-        run->shard = run->status == W2V_OK ? shard_claim(run->progress, run->n_shards) : -1;
-        if (run->shard >= 0) w2v_chooser_start(&run->chooser, run->shard);
-        for (int k = 0; k < 2 && run->shard >= 0; k++) choose_group(h, h->group + k);
+    w2v_progress *progress = run->progress;
+    double loss = 0;
+    int64_t n_predictions = 0;
+    if (!is_last(h)) return;
+    for (int32_t k = 0; k < run->n_strands; k++) {
+        const w2v_group *group = w2v_strand_group(&run->strands[k], number);
+        for (int32_t t = 0; t < group->n_tiles; t++) loss += run->losses[k * run->most_tiles + t];
+        for (int32_t p = 0; p < group->n_problems; p++) n_predictions += group->problems[p].n_predictions;
     }
-    meet(h);
+    sum_add(&progress->loss, loss);
+    atomic_add(&progress->n_predictions, n_predictions);
+    report_tokens(h);
+    if (!isfinite(progress->loss)) run->status = W2V_ERR_DIVERGED;
+    if (flag_get(&progress->stop)) run->status = W2V_ERR_STOPPED;
+}
+
+/* The next shards, one for each strand. They are all learnt before the epoch may pause. */
+static void choose_shards(hand *h) {
+    slices_run *run = h->run;
+    meet(h, 0); /* nobody works on the last ones any more */
+    if (is_last(h)) {
+        report_tokens(h);
+        if (flag_get(&run->progress->stop)) run->status = W2V_ERR_STOPPED;
+        run->shard = run->status == W2V_OK ? shards_claim(run->progress, run->n_shards, MOST_STRANDS) : -1;
+        const int64_t n_left = run->n_shards - run->shard;
+        run->n_strands = n_left < MOST_STRANDS ? (int32_t)n_left : MOST_STRANDS;
+    }
+    meet(h, 0);
+    for (int32_t k = 0; k < run->n_strands && run->shard >= 0; k++)
+        if (is_mine(h, k)) w2v_strand_start(&run->strands[k], run->shard + k);
+    h->number = 0;
 }
 
 /* ---- all threads ---- */
 
-static void learn_shard(hand *h) {
+/* Take up the groups of this number; returns whether there are any. */
+static int begin_groups(hand *h) {
+    int any = 0;
+    for (int32_t k = 0; k < h->run->n_strands; k++) {
+        const w2v_group *group = w2v_strand_group(&h->run->strands[k], h->number);
+        h->tokens_done += group->n_tokens;
+        any |= group->n_tiles > 0;
+    }
+    return any;
+}
+
+static void learn_shards(hand *h) {
     slices_run *run = h->run;
-    score_group(h, h->group);
-    while (group_at(run, h->group)->n_tiles) {
-        judge(h, h->group);
-        barrier_arrive(&run->barrier);
-        choose_group(h, h->group + 2);
-        barrier_wait(&run->barrier, h->step++);
-        if (run->verdicts[h->group % 2] != W2V_OK) break;
-        learn_group(h, h->group++);
-        score_group(h, h->group);
+    have_groups(h, 0);
+    meet(h, 0);
+    score_groups(h, 0);
+    while (begin_groups(h)) {
+        meet(h, 1);
+        if (run->status != W2V_OK) break;
+        find_all_steps(h, h->number);
+        have_groups(h, h->number + 1);
+        meet(h, 1);
+        learn_groups(h, h->number);
+        judge(h, h->number);
+        score_groups(h, ++h->number);
     }
 }
 
-static void work(slices_run *run) {
-    const int32_t thread = omp_get_thread_num(), n = (int32_t)run->barrier.n_threads;
-    hand h = {.run = run, .is_last = thread == n - 1};
-    h.first_slice = (int32_t)ceil_div((int64_t)run->n_slices * thread, n);
-    h.end_slice = (int32_t)ceil_div((int64_t)run->n_slices * (thread + 1), n);
-    h.from = slice_start(run, h.first_slice);
-    h.to = slice_start(run, h.end_slice);
-    h.scratch = run->scratch + thread * run->scratch_room;
-    h.rows = run->rows + thread * 2 * (int64_t)run->plan->window;
-    for (choose_shard(&h); run->shard >= 0; choose_shard(&h)) learn_shard(&h);
+static int32_t first_slice(const slices_run *run, int32_t thread) {
+    return (int32_t)ceil_div((int64_t)run->n_slices * thread, run->barrier.n_threads);
+}
+
+static void work(slices_run *run, int64_t tokens_done) {
+    hand h = {.run = run, .tokens_done = tokens_done, .choosing = -1};
+    h.thread = omp_get_thread_num();
+    h.n_threads = (int32_t)run->barrier.n_threads;
+    h.first_slice = first_slice(run, h.thread);
+    h.end_slice = first_slice(run, h.thread + 1);
+    h.from = run->parted.from[h.thread];
+    h.to = run->parted.to[h.thread];
+    h.rows = run->rows + h.thread * 2 * (int64_t)run->plan->window;
+    h.notes = &run->notes[h.thread];
+    w2v_parted_take(&run->parted, h.thread);
+    for (choose_shards(&h); run->shard >= 0; choose_shards(&h)) learn_shards(&h);
+    w2v_parted_return(&run->parted, h.thread);
 }
 
 static void run_free(slices_run *run) {
-    w2v_chooser_free(&run->chooser);
-    for (int k = 0; k < GROUPS; k++) w2v_group_free(&run->groups[k]);
-    for (int k = 0; k < 2; k++) aligned_free(run->parts[k]);
-    aligned_free(run->scratch);
+    for (int k = 0; k < MOST_STRANDS; k++) w2v_strand_free(&run->strands[k]);
+    for (int32_t thread = 0; run->notes && thread < run->barrier.n_threads; thread++)
+        w2v_notes_free(&run->notes[thread]);
+    free(run->notes);
+    free(run->losses);
+    aligned_free(run->parts);
+    aligned_free(run->steps);
+    aligned_free(run->weights);
     free(run->rows);
+    w2v_parted_free(&run->parted);
 }
 
-static w2v_status run_init(slices_run *run, const int32_t *ids, int64_t n_ids) {
-    const w2v_plan *plan = run->plan;
-    const int64_t n_slices = ceil_div(plan->stride, SLICE_NUMBERS);
+static w2v_real *new_numbers(int64_t n) {
+    w2v_real *numbers = aligned_new((size_t)n * sizeof(w2v_real));
+    if (numbers) memset(numbers, 0, (size_t)n * sizeof(w2v_real));
+    return numbers;
+}
+
+/* Tokens up to the end of the epoch, or to its next pause that is known of. */
+static int64_t tokens_left(const w2v_plan *plan, const w2v_progress *progress) {
+    const int64_t pause = progress->pause_tokens;
+    return (pause > 0 && pause < plan->n_tokens ? pause : plan->n_tokens) - progress->tokens_done;
+}
+
+static w2v_status run_init(slices_run *run, const w2v_plan *plan, const int32_t *ids, int64_t n_ids) {
+    const int32_t n_threads = (int32_t)run->barrier.n_threads;
+    const int64_t n_hidden = w2v_strand_hidden(plan);
+    int64_t starts[MOST_SLICES];
+    for (int32_t thread = 0; thread < n_threads; thread++) starts[thread] = slice_start(run, first_slice(run, thread));
+    if (w2v_parted_init(&run->parted, plan, starts, n_threads, MOST_STRANDS * n_hidden, tokens_left(plan, run->progress)) != W2V_OK)
+        return W2V_ERR_MEMORY;
+    run->plan = &run->parted.plan;
     run->n_shards = w2v_shard_count(n_ids);
-    run->n_slices = (int32_t)(n_slices < MOST_SLICES ? n_slices : MOST_SLICES);
     run->room = w2v_group_room(plan);
-    run->scratch_room = ceil_div(w2v_group_scratch(plan), W2V_ROW_ALIGN) * W2V_ROW_ALIGN;
-    const size_t n_bytes = (size_t)(run->n_slices * run->room) * sizeof(w2v_real);
-    int ready = w2v_chooser_init(&run->chooser, plan, ids, n_ids) == W2V_OK;
-    for (int k = 0; k < GROUPS; k++) ready = ready && w2v_group_init(&run->groups[k], plan) == W2V_OK;
-    for (int k = 0; k < 2; k++) {
-        run->parts[k] = aligned_new(n_bytes);
-        ready = ready && run->parts[k];
-        if (run->parts[k]) memset(run->parts[k], 0, n_bytes);
-    }
-    run->scratch = aligned_new((size_t)(run->n_slices * run->scratch_room) * sizeof(w2v_real));
-    run->rows = malloc((size_t)run->n_slices * 2 * (size_t)plan->window * sizeof *run->rows);
-    return ready && run->scratch && run->rows ? W2V_OK : W2V_ERR_MEMORY;
+    run->most_tiles = w2v_group_tiles(plan);
+    run->parts = new_numbers(run->n_slices * MOST_STRANDS * run->room);
+    run->steps = new_numbers(MOST_STRANDS * run->room);
+    run->weights = new_numbers(MOST_STRANDS * run->room);
+    run->losses = malloc((size_t)(MOST_STRANDS * run->most_tiles) * sizeof *run->losses);
+    run->rows = malloc((size_t)n_threads * 2 * (size_t)plan->window * sizeof *run->rows);
+    run->notes = calloc((size_t)n_threads, sizeof *run->notes);
+    int ready = run->parts && run->steps && run->weights && run->losses && run->rows && run->notes;
+    for (int32_t thread = 0; ready && thread < n_threads; thread++)
+        ready = w2v_notes_init(&run->notes[thread], plan) == W2V_OK;
+    for (int k = 0; ready && k < MOST_STRANDS; k++)
+        ready = w2v_strand_init(&run->strands[k], run->plan, ids, n_ids,
+                                run->parted.spare_rows + k * n_hidden * run->plan->stride) == W2V_OK;
+    return ready ? W2V_OK : W2V_ERR_MEMORY;
 }
 
 w2v_status w2v_slices_epoch(const w2v_plan *plan, const int32_t *ids, int64_t n_ids, w2v_progress *progress) {
-    slices_run run = {.plan = plan, .kernels = w2v_kernels_get(), .progress = progress};
-    run.status = run_init(&run, ids, n_ids);
-    run.chooser.tokens_done = progress->tokens_done;
-    if (run.status == W2V_OK) {
-        const int32_t n_threads = plan->n_threads < run.n_slices ? plan->n_threads : run.n_slices;
-        (void)n_threads; /* of a serial build */
-        W2V_OMP("omp parallel num_threads(n_threads)")
+    slices_run run = {.plan = plan, .parted.whole = plan, .kernels = w2v_kernels_get(), .progress = progress};
+    const int64_t tokens_done = progress->tokens_done, n_slices = ceil_div(plan->stride, SLICE_NUMBERS);
+    run.n_slices = (int32_t)(n_slices < MOST_SLICES ? n_slices : MOST_SLICES);
+    const int32_t n_threads = plan->n_threads < run.n_slices ? plan->n_threads : run.n_slices;
+    (void)n_threads; /* of a serial build */
+    W2V_OMP("omp parallel num_threads(n_threads)")
+    {
+        W2V_OMP("omp single")
         {
-            W2V_OMP("omp single")
             run.barrier.n_threads = omp_get_num_threads(); /* may be fewer than asked for */
-            work(&run);
+            run.status = run_init(&run, plan, ids, n_ids);
         }
+        if (run.status != W2V_ERR_MEMORY) work(&run, tokens_done);
     }
     run_free(&run);
     return run.status;

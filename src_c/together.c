@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "buffer.h"
-
 /* Between the scores of two tiles: kernels write and read a little more than there is. */
 enum { ROOM_BETWEEN = 2 * W2V_TILE_SLACK };
 
@@ -19,122 +17,123 @@ static int64_t most_inputs(const w2v_plan *plan) {
     return windows_together(plan) * (plan->model == W2V_CBOW ? 1 : 2 * (int64_t)plan->window);
 }
 
+int64_t w2v_group_tiles(const w2v_plan *plan) { return most_problems(plan) * most_inputs(plan); }
+
 int64_t w2v_group_room(const w2v_plan *plan) {
-    const int64_t n_inputs = most_problems(plan) * most_inputs(plan);
-    return n_inputs * (w2v_most_targets(plan) + ROOM_BETWEEN);
+    return w2v_group_tiles(plan) * (w2v_most_targets(plan) + ROOM_BETWEEN);
 }
 
-int64_t w2v_group_scratch(const w2v_plan *plan) {
-    return W2V_TILE_SCRATCH(most_inputs(plan), w2v_most_targets(plan));
+/* Rows of a group's hidden vectors and what they learn. */
+static int64_t hidden_rows_of(const w2v_plan *plan) {
+    return plan->model == W2V_CBOW ? 2 * (int64_t)most_problems(plan) * windows_together(plan) : 0;
 }
 
-w2v_status w2v_group_init(w2v_group *group, const w2v_plan *plan) {
-    const size_t most = (size_t)most_problems(plan), n_tiles = most * (size_t)most_inputs(plan);
-    const size_t n_hidden = 2 * most * (size_t)windows_together(plan);
-    const size_t n_bytes = n_hidden * (size_t)plan->stride * sizeof(w2v_real);
-    memset(group, 0, sizeof *group);
-    group->problems = calloc(most, sizeof *group->problems);
-    group->tiles = malloc(n_tiles * sizeof *group->tiles);
-    group->starts = calloc(n_tiles + 1, sizeof *group->starts);
-    group->hidden_rows = aligned_new(n_bytes);
-    group->hidden = malloc(n_hidden * sizeof *group->hidden);
-    int ready = group->problems && group->tiles && group->starts && group->hidden_rows && group->hidden;
-    while (ready && group->most < (int32_t)most)
-        ready = w2v_problem_init(&group->problems[group->most++], plan) == W2V_OK;
-    if (!ready) {
-        w2v_group_free(group);
-        return W2V_ERR_MEMORY;
-    }
-    memset(group->hidden_rows, 0, n_bytes);
-    for (size_t i = 0; i < n_hidden; i++) group->hidden[i] = group->hidden_rows + i * (size_t)plan->stride;
-    return W2V_OK;
-}
-
-void w2v_group_free(w2v_group *group) {
+static void group_free(w2v_group *group) {
     for (int32_t i = 0; i < group->most; i++) w2v_problem_free(&group->problems[i]);
     free(group->problems);
     free(group->tiles);
     free(group->starts);
-    aligned_free(group->hidden_rows);
     free(group->hidden);
     memset(group, 0, sizeof *group);
 }
 
-w2v_status w2v_chooser_init(w2v_chooser *chooser, const w2v_plan *plan, const int32_t *ids, int64_t n_ids) {
+static w2v_status group_init(w2v_group *group, const w2v_plan *plan, w2v_real *hidden_rows) {
+    const size_t most = (size_t)most_problems(plan), n_tiles = (size_t)w2v_group_tiles(plan);
+    const size_t n_hidden = (size_t)hidden_rows_of(plan);
+    memset(group, 0, sizeof *group);
+    group->problems = calloc(most, sizeof *group->problems);
+    group->tiles = malloc(n_tiles * sizeof *group->tiles);
+    group->starts = calloc(n_tiles + 1, sizeof *group->starts);
+    group->hidden = malloc((n_hidden + 1) * sizeof *group->hidden);
+    int ready = group->problems && group->tiles && group->starts && group->hidden;
+    while (ready && group->most < (int32_t)most)
+        ready = w2v_problem_init(&group->problems[group->most++], plan) == W2V_OK;
+    if (!ready) {
+        group_free(group);
+        return W2V_ERR_MEMORY;
+    }
+    for (size_t i = 0; i < n_hidden; i++) group->hidden[i] = hidden_rows + i * (size_t)plan->stride;
+    return W2V_OK;
+}
+
+w2v_status w2v_notes_init(w2v_notes *notes, const w2v_plan *plan) {
     const size_t n_words = (size_t)plan->n_words, widest = 2 * (size_t)plan->window + 1;
     /* A group has all its windows, and one more that did not fit. */
     const size_t n_noted = ((size_t)most_problems(plan) * (size_t)windows_together(plan) + 1) * widest;
-    memset(chooser, 0, sizeof *chooser);
-    chooser->plan = plan;
-    chooser->n_inputs = calloc(n_words, 1);
-    chooser->is_center = calloc(n_words, 1);
-    chooser->noted = malloc(n_noted * sizeof *chooser->noted);
-    if (chooser->n_inputs && chooser->is_center && chooser->noted &&
-        w2v_walk_init(&chooser->walk, plan, ids, n_ids) == W2V_OK &&
-        w2v_learner_init(&chooser->learner, plan) == W2V_OK) {
-        chooser->learner.fetches = 0;
-        return W2V_OK;
-    }
-    w2v_chooser_free(chooser);
+    memset(notes, 0, sizeof *notes);
+    notes->n_inputs = calloc(n_words, 1);
+    notes->is_center = calloc(n_words, 1);
+    notes->noted = malloc(n_noted * sizeof *notes->noted);
+    if (notes->n_inputs && notes->is_center && notes->noted) return W2V_OK;
+    w2v_notes_free(notes);
     return W2V_ERR_MEMORY;
 }
 
-void w2v_chooser_free(w2v_chooser *chooser) {
-    free(chooser->n_inputs);
-    free(chooser->is_center);
-    free(chooser->noted);
+void w2v_notes_free(w2v_notes *notes) {
+    free(notes->n_inputs);
+    free(notes->is_center);
+    free(notes->noted);
+    memset(notes, 0, sizeof *notes);
+}
+
+static void forget_words(w2v_notes *notes) {
+    for (int32_t i = 0; i < notes->n_noted; i++)
+        notes->n_inputs[notes->noted[i]] = notes->is_center[notes->noted[i]] = 0;
+    notes->n_noted = 0;
+}
+
+/* Note the words of a window; returns whether it may join the others. */
+static int note_words(w2v_notes *notes, const w2v_window *window) {
+    const int32_t *tokens = window->tokens, center = tokens[window->pos];
+    int32_t *noted = notes->noted + notes->n_noted;
+    int fits = !notes->is_center[center];
+    notes->is_center[center] = 1;
+    for (int64_t p = window->low; p < window->high; p++) {
+        uint8_t *n_inputs = &notes->n_inputs[tokens[p]];
+        *noted++ = tokens[p];
+        if (p == window->pos) continue;
+        if (*n_inputs == W2V_MOST_ALIKE_INPUTS) fits = 0;
+        else ++*n_inputs;
+    }
+    notes->n_noted = (int32_t)(noted - notes->noted);
+    return fits;
+}
+
+static void chooser_free(w2v_chooser *chooser) {
     w2v_walk_free(&chooser->walk);
     w2v_learner_free(&chooser->learner);
     memset(chooser, 0, sizeof *chooser);
 }
 
-void w2v_chooser_start(w2v_chooser *chooser, int64_t shard) {
+static w2v_status chooser_init(w2v_chooser *chooser, const w2v_plan *plan, const int32_t *ids, int64_t n_ids) {
+    memset(chooser, 0, sizeof *chooser);
+    chooser->plan = plan;
+    if (w2v_walk_init(&chooser->walk, plan, ids, n_ids) == W2V_OK &&
+        w2v_learner_init(&chooser->learner, plan) == W2V_OK) {
+        chooser->learner.fetches = 0;
+        return W2V_OK;
+    }
+    chooser_free(chooser);
+    return W2V_ERR_MEMORY;
+}
+
+static void chooser_start(w2v_chooser *chooser, int64_t shard) {
     w2v_walk_start(&chooser->walk, shard);
     w2v_learner_start(&chooser->learner, shard);
     chooser->has_window = 0;
 }
 
 /* The next window that has contexts. */
-static int read_window(w2v_chooser *chooser) {
+static int read_window(w2v_chooser *chooser, w2v_group *group) {
     w2v_walk *walk = &chooser->walk;
     do
         while (!w2v_walk_next(walk, &chooser->window)) {
-            chooser->tokens_done += walk->n_read;
+            group->n_tokens += walk->n_read;
             walk->n_read = 0;
             if (!w2v_walk_refill(walk)) return 0;
         }
     while (chooser->window.high - chooser->window.low < 2);
     return 1;
-}
-
-static void forget_words(w2v_chooser *chooser) {
-    for (int32_t i = 0; i < chooser->n_noted; i++)
-        chooser->n_inputs[chooser->noted[i]] = chooser->is_center[chooser->noted[i]] = 0;
-    chooser->n_noted = 0;
-}
-
-/* Note the words of the window that was read; returns whether they may join the others. */
-static int note_words(w2v_chooser *chooser) {
-    const w2v_window *window = &chooser->window;
-    const int32_t *tokens = window->tokens, center = tokens[window->pos];
-    int32_t *noted = chooser->noted + chooser->n_noted;
-    int fits = !chooser->is_center[center];
-    chooser->is_center[center] = 1;
-    for (int64_t p = window->low; p < window->high; p++) {
-        uint8_t *n_inputs = &chooser->n_inputs[tokens[p]];
-        *noted++ = tokens[p];
-        if (p == window->pos) continue;
-        if (*n_inputs == W2V_MOST_ALIKE_INPUTS) fits = 0;
-        else ++*n_inputs;
-    }
-    chooser->n_noted = (int32_t)(noted - chooser->noted);
-    return fits;
-}
-
-static void add_tile(w2v_group *group, const w2v_tile *tile) {
-    const int32_t n = group->n_tiles++;
-    group->tiles[n] = *tile;
-    group->starts[n + 1] = group->starts[n] + (int64_t)tile->n_inputs * tile->n_targets + ROOM_BETWEEN;
 }
 
 /* Choose the targets of the problem that windows were being added to, and make its tiles. */
@@ -144,37 +143,105 @@ static void close_problem(w2v_chooser *chooser, w2v_group *group) {
     const int32_t number = group->n_problems++, G = windows_together(plan);
     w2v_problem *problem = &group->problems[number];
     w2v_problem_close(problem, &chooser->learner);
+    if (group->n_problems < group->most) w2v_problem_empty(&group->problems[group->n_problems], chooser->plan);
     const int32_t n_inputs = is_cbow ? problem->n_windows : problem->n_contexts;
     for (int32_t first = 0; first < n_inputs;) {
-        w2v_tile tile = {.n_inputs = n_inputs - first};
-        tile.inputs = is_cbow ? hidden_of(group, number, G) : problem->contexts + first;
-        tile.input_steps = is_cbow ? hidden_of(group, number, G) + G : tile.inputs;
-        w2v_problem_tile(problem, plan, first, &tile);
-        add_tile(group, &tile);
-        first += tile.n_inputs;
+        const int32_t n = group->n_tiles++;
+        w2v_tile *tile = &group->tiles[n];
+        tile->n_inputs = n_inputs - first;
+        tile->inputs = is_cbow ? hidden_of(group, number, G) : problem->contexts + first;
+        tile->input_steps = is_cbow ? hidden_of(group, number, G) + G : tile->inputs;
+        tile->target_steps = tile->fetch = NULL;
+        w2v_problem_tile(problem, plan, first, tile);
+        group->starts[n + 1] = group->starts[n] + (int64_t)tile->n_inputs * tile->n_targets + ROOM_BETWEEN;
+        first += tile->n_inputs;
     }
 }
 
-void w2v_chooser_fill(w2v_chooser *chooser, w2v_group *group) {
-    w2v_problem *problem = NULL;
+/* Begin to fill it. */
+static void group_empty(w2v_group *group, const w2v_plan *plan) {
     group->n_problems = group->n_windows = group->n_tiles = 0;
-    forget_words(chooser);
-    while (group->n_windows < chooser->plan->windows_at_once && (chooser->has_window || read_window(chooser))) {
-        chooser->has_window = !note_words(chooser) && group->n_windows > 0;
-        if (chooser->has_window) break;
-        if (problem && !w2v_problem_takes(problem, chooser->plan, &chooser->window)) {
-            close_problem(chooser, group);
-            problem = NULL;
-        }
-        if (!problem) {
-            problem = &group->problems[group->n_problems];
-            w2v_problem_empty(problem, chooser->plan);
-        }
-        group->lr = lr_after(chooser->plan, chooser->tokens_done);
-        group->n_windows++;
-        if (!w2v_problem_add(problem, &chooser->learner, &chooser->window, group->lr)) continue;
-        close_problem(chooser, group);
-        problem = NULL;
+    group->n_tokens = 0;
+    w2v_problem_empty(&group->problems[0], plan);
+}
+
+/* Add the next window; returns whether there may be more. */
+static int chooser_add(w2v_chooser *chooser, w2v_notes *notes, w2v_group *group) {
+    int fits = chooser->has_window || read_window(chooser, group);
+    if (fits) {
+        fits = note_words(notes, &chooser->window) || !group->n_windows;
+        chooser->has_window = !fits;
     }
-    if (problem && problem->n_windows) close_problem(chooser, group);
+    if (fits) {
+        if (!w2v_problem_takes(&group->problems[group->n_problems], chooser->plan, &chooser->window))
+            close_problem(chooser, group);
+        group->n_windows++;
+        if (w2v_problem_add(&group->problems[group->n_problems], &chooser->learner, &chooser->window, 0))
+            close_problem(chooser, group);
+        if (group->n_windows < chooser->plan->windows_at_once) return 1;
+    }
+    if (group->n_problems < group->most && group->problems[group->n_problems].n_windows) close_problem(chooser, group);
+    forget_words(notes);
+    return 0;
+}
+
+int64_t w2v_strand_hidden(const w2v_plan *plan) { return W2V_GROUPS_EACH * hidden_rows_of(plan); }
+
+w2v_status w2v_strand_init(w2v_strand *strand, const w2v_plan *plan, const int32_t *ids, int64_t n_ids,
+                           w2v_real *hidden_rows) {
+    int ready = chooser_init(&strand->chooser, plan, ids, n_ids) == W2V_OK;
+    for (int g = 0; ready && g < W2V_GROUPS_EACH; g++)
+        ready = group_init(&strand->groups[g], plan, hidden_rows + g * hidden_rows_of(plan) * plan->stride) == W2V_OK;
+    return ready ? W2V_OK : W2V_ERR_MEMORY;
+}
+
+void w2v_strand_free(w2v_strand *strand) {
+    chooser_free(&strand->chooser);
+    for (int g = 0; g < W2V_GROUPS_EACH; g++) group_free(&strand->groups[g]);
+}
+
+void w2v_strand_start(w2v_strand *strand, int64_t shard) {
+    chooser_start(&strand->chooser, shard);
+    strand->n_chosen = strand->is_begun = 0;
+}
+
+int w2v_strand_choose(w2v_strand *strand, w2v_notes *notes) {
+    w2v_group *group = w2v_strand_group(strand, strand->n_chosen);
+    if (!strand->is_begun) group_empty(group, strand->chooser.plan);
+    strand->is_begun = chooser_add(&strand->chooser, notes, group);
+    strand->n_chosen += !strand->is_begun;
+    return strand->is_begun;
+}
+
+/* Numbers from `from` on of some rows: for kernels that do not know of slices. */
+static w2v_real *const *shifted(w2v_real *const *rows, int32_t n, int64_t from, w2v_real **to) {
+    for (int32_t i = 0; i < n; i++) to[i] = rows[i] + from;
+    return to;
+}
+
+void w2v_group_hide(const w2v_group *group, const w2v_plan *plan, int64_t from, int64_t to, w2v_real **rows) {
+    const int32_t G = windows_together(plan);
+    for (int32_t k = 0; k < group->n_problems && plan->model == W2V_CBOW; k++) {
+        const w2v_problem *problem = &group->problems[k];
+        w2v_real **hidden = hidden_of(group, k, G);
+        for (int32_t g = 0; g < problem->n_windows; g++) {
+            const int32_t start = problem->context_starts[g], n = problem->context_starts[g + 1] - start;
+            w2v_kernels_get()->rows_sum(shifted(problem->contexts + start, n, from, rows), n, to - from,
+                                        scale_of(plan->hidden_scale, n), hidden[g] + from);
+            memset(hidden[G + g] + from, 0, (size_t)(to - from) * sizeof(w2v_real));
+        }
+    }
+}
+
+void w2v_group_spread(const w2v_group *group, const w2v_plan *plan, int64_t from, int64_t to, w2v_real **rows) {
+    const int32_t G = windows_together(plan);
+    for (int32_t k = 0; k < group->n_problems && plan->model == W2V_CBOW; k++) {
+        const w2v_problem *problem = &group->problems[k];
+        w2v_real **steps = hidden_of(group, k, G) + G;
+        for (int32_t g = 0; g < problem->n_windows; g++) {
+            const int32_t start = problem->context_starts[g], n = problem->context_starts[g + 1] - start;
+            w2v_kernels_get()->rows_add(shifted(problem->contexts + start, n, from, rows), n, to - from,
+                                        scale_of(plan->context_scale, n), steps[g] + from);
+        }
+    }
 }

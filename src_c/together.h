@@ -1,4 +1,4 @@
-/* together.h: windows that are scored together before any of them is learnt, and the tiles they make.
+/* together.h: windows of a shard that are scored together before any of them is learnt, and the tiles they make.
  *
  * What one step of slices.c consists of is chosen here, from the text and the random numbers alone. Windows come from
  * as many places of a piece of text, far from each other (see walk.h), so that they have few rows in common; and a
@@ -10,18 +10,25 @@
 
 #include "learn.h"
 
-enum { W2V_MOST_ALIKE_INPUTS = 8 };
+enum { W2V_MOST_ALIKE_INPUTS = 4 };
 
 typedef struct {
     w2v_problem *problems; /* [most] */
     int32_t most, n_problems, n_windows;
-    w2v_real lr;
+    int64_t n_tokens; /* of the text that were done when it was chosen, and not when the one before was */
     w2v_tile *tiles; /* [n_tiles] but for scratch and rows to fetch, which are each thread's own affair */
     int64_t *starts; /* [n_tiles + 1] where the scores of a tile are, with some room behind them */
     int32_t n_tiles;
-    w2v_real *hidden_rows; /* CBOW: [most, 2, G, stride] ... */
-    w2v_real **hidden;     /* ... these rows: a problem's G hidden vectors, then the G rows where they learn */
+    w2v_real **hidden; /* [most, 2, G] CBOW's rows: a problem's G hidden vectors, then the G rows where they learn */
 } w2v_group;
+
+/* Which words are in the group that is being chosen. */
+typedef struct {
+    uint8_t *n_inputs;  /* [V] how often a word is an input of the group */
+    uint8_t *is_center; /* [V] */
+    int32_t *noted;     /* [n_noted] the words that these two know of */
+    int32_t n_noted;
+} w2v_notes;
 
 /* Reads the text of a shard and chooses. */
 typedef struct {
@@ -30,25 +37,45 @@ typedef struct {
     w2v_learner learner; /* for its noise words and its view of the matrices: it learns nothing */
     w2v_window window;   /* the next one, if ... */
     int has_window;      /* ... it was read already and did not fit the last group */
-    int64_t tokens_done; /* of the epoch */
-    uint8_t *n_inputs;   /* [V] how often a word is an input of the group */
-    uint8_t *is_center;  /* [V] */
-    int32_t *noted;      /* [n_noted] the words that these two know of */
-    int32_t n_noted;
 } w2v_chooser;
 
-w2v_status w2v_group_init(w2v_group *group, const w2v_plan *plan);
-void w2v_group_free(w2v_group *group);
-/* Numbers that the scores of any group take, and the scratch of any tile. */
-int64_t w2v_group_room(const w2v_plan *plan);
-int64_t w2v_group_scratch(const w2v_plan *plan);
+/* A shard, and its next groups. While one is learnt the next is scored, and another thread may still be learning from
+ * the one before: others are chosen ahead. */
+enum { W2V_GROUPS_EACH = 6 };
+typedef struct {
+    w2v_chooser chooser;
+    w2v_group groups[W2V_GROUPS_EACH]; /* a ring */
+    int64_t n_chosen;
+    int is_begun; /* is the next one? */
+} w2v_strand;
 
-w2v_status w2v_chooser_init(w2v_chooser *chooser, const w2v_plan *plan, const int32_t *ids, int64_t n_ids);
-void w2v_chooser_free(w2v_chooser *chooser);
+/* Most tiles of a group, and the numbers that its scores take. */
+int64_t w2v_group_tiles(const w2v_plan *plan);
+int64_t w2v_group_room(const w2v_plan *plan);
+
+/* How many rows a strand needs besides those of the matrices. */
+int64_t w2v_strand_hidden(const w2v_plan *plan);
+/* strand INOUT all zero. */
+w2v_status w2v_strand_init(w2v_strand *strand, const w2v_plan *plan, const int32_t *ids, int64_t n_ids,
+                           w2v_real *hidden_rows /* zero */);
+void w2v_strand_free(w2v_strand *strand);
 /* Begin a shard. */
-void w2v_chooser_start(w2v_chooser *chooser, int64_t shard);
-/* Choose the next group; it is without a tile when the shard has ended. */
-void w2v_chooser_fill(w2v_chooser *chooser, w2v_group *group);
+void w2v_strand_start(w2v_strand *strand, int64_t shard);
+/* Choose a window of the next group; returns whether more are to follow. Once the shard has ended, groups are without
+ * a tile. The notes are those that the group was begun with, free of words before and after. */
+int w2v_strand_choose(w2v_strand *strand, w2v_notes *notes);
+
+W2V_INLINE w2v_group *w2v_strand_group(w2v_strand *strand, int64_t number) {
+    return &strand->groups[number % W2V_GROUPS_EACH];
+}
+
+/* Numbers from .. to - 1 of CBOW's hidden vectors, before the tiles are scored, and, when they are learnt, of what the
+ * contexts learn. rows [2W] is scratch. */
+void w2v_group_hide(const w2v_group *group, const w2v_plan *plan, int64_t from, int64_t to, w2v_real **rows);
+void w2v_group_spread(const w2v_group *group, const w2v_plan *plan, int64_t from, int64_t to, w2v_real **rows);
+
+w2v_status w2v_notes_init(w2v_notes *notes, const w2v_plan *plan);
+void w2v_notes_free(w2v_notes *notes);
 
 /* Of one problem of a group, its hidden vectors or, after them, what they learn. */
 W2V_INLINE w2v_real **hidden_of(const w2v_group *group, int32_t problem, int32_t G) {

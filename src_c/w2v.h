@@ -197,7 +197,8 @@ typedef struct {
     uint64_t epoch;
     int32_t n_threads;
     int32_t is_repeatable;    /* the result is the same for any number of threads */
-    int32_t windows_at_once;  /* then, where windows are learnt by plain descent: how many are scored together, >= 1 */
+    int32_t windows_at_once;  /* then, where windows are learnt by plain descent: how many of each shard are scored
+                               * together, >= 1 */
     int64_t n_hot_in, n_hot_out; /* most frequent rows of which each thread keeps a private copy */
 } w2v_plan;
 
