@@ -13,7 +13,8 @@
 #include "buffer.h"
 #include "word_table.h"
 
-enum { BATCH = 128, LOG_FIRST_SLOTS = 13, FIRST_SLOTS = 1 << LOG_FIRST_SLOTS, FIRST_WORDS = 1 << 12, FIRST_BYTES = 1 << 16 };
+enum { BATCH = 128, LOG_FIRST_SLOTS = 13, FIRST_SLOTS = 1 << LOG_FIRST_SLOTS };
+enum { FIRST_WORDS = 1 << 12, FIRST_BYTES = 1 << 16 };
 
 /* ---- the table ---- */
 

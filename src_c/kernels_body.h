@@ -88,8 +88,8 @@ enum { AT_ONCE, INPUTS_APART, BOTH_APART };
 
 /* Targets and inputs learn from each other: y_t += sum_i g_it x_i while step_i += sum_t g_it y_t with the y_t from
  * before. The NT old and NT new target registers stay put while the inputs stream through, whose steps are summed by
- * halves: one sum would be waited for as long as all of it takes. Rows that will be wanted next are prefetched a line at
- * a time between the arithmetic: all at once, they would wait for each other. */
+ * halves: one sum would be waited for as long as all of it takes. Rows that will be wanted next are prefetched a line
+ * at a time between the arithmetic: all at once, they would wait for each other. */
 W2V_INLINE void move_block(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
                            const int NT, const int where) {
     w2v_real *const *targets = tile->targets + first_target;
@@ -216,7 +216,8 @@ static double logistic_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
 static void tile_weights(const w2v_tile *tile) {
     FOR_EACH_BLOCK(tile->n_targets)
     gather_weights(tile, t, nt, tile->scratch + (int64_t)tile->n_inputs * t);
-    v_storeu(tile->scratch + (int64_t)tile->n_inputs * tile->n_targets, v_zero()); /* lanes past the end weigh nothing */
+    /* Lanes past the end weigh nothing. */
+    v_storeu(tile->scratch + (int64_t)tile->n_inputs * tile->n_targets, v_zero());
 }
 
 static double tile_steps(const w2v_tile *tile, const w2v_parts *parts, w2v_real lr, w2v_real *steps) {

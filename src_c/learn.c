@@ -83,8 +83,8 @@ w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
     problem->weight_stride = (int64_t)n_targets;
     problem->input_weights = malloc(n_contexts * sizeof *problem->input_weights);
     problem->hits = malloc(n_sets * n_windows * sizeof *problem->hits);
-    if (!problem->centers || !problem->context_starts || !problem->spans || !problem->context_room || !problem->set_starts ||
-        !problem->targets || !problem->weights || !problem->input_weights || !problem->hits) {
+    if (!problem->centers || !problem->context_starts || !problem->spans || !problem->context_room ||
+        !problem->set_starts || !problem->targets || !problem->weights || !problem->input_weights || !problem->hits) {
         w2v_problem_free(problem);
         return W2V_ERR_MEMORY;
     }

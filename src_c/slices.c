@@ -181,7 +181,8 @@ static void learn_groups(const hand *h, int64_t number) {
         if (!is_mine(h, k)) fetch_numbers(run->steps + k * run->room, group->starts[group->n_tiles]);
     }
     for (int32_t k = 0; k < run->n_strands; k++)
-        learn_group(h, w2v_strand_group(&run->strands[k], number), w2v_strand_group(&run->strands[k], number + 1), run->steps + k * run->room);
+        learn_group(h, w2v_strand_group(&run->strands[k], number), w2v_strand_group(&run->strands[k], number + 1),
+                    run->steps + k * run->room);
 }
 
 /* ---- the last thread's additional duties ---- */
@@ -308,7 +309,8 @@ static w2v_status run_init(slices_run *run, const w2v_plan *plan, const int32_t 
     const int64_t n_hidden = w2v_strand_hidden(plan);
     int64_t starts[MOST_SLICES];
     for (int32_t thread = 0; thread < n_threads; thread++) starts[thread] = slice_start(run, first_slice(run, thread));
-    if (w2v_parted_init(&run->parted, plan, starts, n_threads, MOST_STRANDS * n_hidden, tokens_left(plan, run->progress)) != W2V_OK)
+    if (w2v_parted_init(&run->parted, plan, starts, n_threads, MOST_STRANDS * n_hidden,
+                        tokens_left(plan, run->progress)) != W2V_OK)
         return W2V_ERR_MEMORY;
     run->plan = &run->parted.plan;
     run->n_shards = w2v_shard_count(n_ids);
