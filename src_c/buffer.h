@@ -21,8 +21,8 @@ W2V_INLINE void *aligned_new(size_t n_bytes) {
 W2V_INLINE void aligned_free(void *p) { free(p); }
 #endif
 
-/* The same; much of it in huge pages where the system has them, since access to a large table or matrix here and there is
- * a TLB miss each time else. Freed like the others. */
+/* The same; much of it in huge pages where the system has them, since access to a large table or matrix here and there
+ * is a TLB miss each time else. Freed like the others. */
 W2V_INLINE void *huge_new(size_t n_bytes) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
     enum { HUGE_PAGE = 1 << 21 };

@@ -21,11 +21,11 @@ typedef struct {
                                    *       how many times the pair counts, negative where the target was observed with
                                    *       the input, positive for noise */
     w2v_real *const *fetch;       /* IN    [T] rows to bring near meanwhile, any rows, or NULL */
-    w2v_real *scratch;            /*       [W2V_TILE_SCRATCH(B, T)] */
+    w2v_real *scratch;            /*       [W2V_TILE_SCRATCH(B, T)] room for a number for each pair */
 } w2v_tile;
 
 enum { W2V_TILE_DISTINCT = 16, W2V_TILE_SLACK = 16 };
-#define W2V_TILE_SCRATCH(B, T) (2 * ((int64_t)(B) * (T) + 2 * W2V_TILE_SLACK))
+#define W2V_TILE_SCRATCH(B, T) ((int64_t)(B) * (T) + 2 * W2V_TILE_SLACK)
 
 /* Scores in parts, which are added up in their order. */
 typedef struct {
@@ -67,8 +67,8 @@ struct w2v_kernels {
      * from .. to - 1 of the rows add to the B x T scores, in the kernels' own order; ... */
     void (*tile_scores)(const w2v_tile *tile, int64_t from, int64_t to,
                         w2v_real *scores /* OUT [B T + W2V_TILE_SLACK] */);
-    /* ... the weights in the same order, to the tile's scratch: some time before they are wanted, as they are written in
-     * pieces and read in other pieces; ... */
+    /* ... the weights in the same order, to the tile's scratch: some time before they are wanted, as they are written
+     * in pieces and read in other pieces; ... */
     void (*tile_weights)(const w2v_tile *tile);
     /* ... the loss, and the steps that these weights and all parts of the scores make; ... */
     double (*tile_steps)(const w2v_tile *tile, const w2v_parts *parts, w2v_real lr,

@@ -74,7 +74,7 @@ w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
     memset(problem, 0, sizeof *problem);
     problem->centers = malloc(n_windows * sizeof *problem->centers);
     problem->context_starts = calloc(n_windows + 1, sizeof *problem->context_starts);
-    problem->spans = malloc(n_windows * sizeof *problem->spans);
+    problem->reaches = malloc(n_windows * sizeof *problem->reaches);
     /* Joint windows may reach W tokens further back than the first of them. */
     problem->context_room = malloc((n_contexts + (size_t)plan->window) * sizeof *problem->context_room);
     problem->set_starts = calloc(n_sets + 1, sizeof *problem->set_starts);
@@ -83,7 +83,7 @@ w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
     problem->weight_stride = (int64_t)n_targets;
     problem->input_weights = malloc(n_contexts * sizeof *problem->input_weights);
     problem->hits = malloc(n_sets * n_windows * sizeof *problem->hits);
-    if (!problem->centers || !problem->context_starts || !problem->spans || !problem->context_room ||
+    if (!problem->centers || !problem->context_starts || !problem->reaches || !problem->context_room ||
         !problem->set_starts || !problem->targets || !problem->weights || !problem->input_weights || !problem->hits) {
         w2v_problem_free(problem);
         return W2V_ERR_MEMORY;
@@ -97,7 +97,7 @@ w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
 void w2v_problem_free(w2v_problem *problem) {
     free(problem->centers);
     free(problem->context_starts);
-    free(problem->spans);
+    free(problem->reaches);
     free(problem->context_room);
     free(problem->set_starts);
     free(problem->targets);
@@ -111,7 +111,7 @@ static w2v_real *out_row(const w2v_learner *learner, int64_t id) { return row_of
 
 int w2v_problem_takes(const w2v_problem *problem, const w2v_plan *plan, const w2v_window *window) {
     const int32_t n = problem->n_windows;
-    return !n || !is_joint(plan) || window->number == problem->spans[n - 1].center + 1;
+    return !n || !is_joint(plan) || window->number == problem->reaches[n - 1].center + 1;
 }
 
 /* The contexts of one window. */
@@ -130,7 +130,7 @@ static int32_t add_tokens(w2v_problem *problem, const w2v_rows *rows, const w2v_
     while (problem->first > low) *--problem->contexts = row_of(rows, tokens[--problem->first]);
     for (; problem->past < high; problem->past++)
         problem->contexts[problem->past - problem->first] = row_of(rows, tokens[problem->past]);
-    problem->spans[problem->n_windows] = (w2v_reach){low, high, window->number};
+    problem->reaches[problem->n_windows] = (w2v_reach){low, high, window->number};
     return (int32_t)(problem->past - problem->first);
 }
 
@@ -229,7 +229,7 @@ W2V_INLINE void weigh_tokens(const w2v_problem *problem, const int32_t G) {
         const int64_t number = problem->first + i;
         int32_t windows = 0;
         for (int32_t g = 0; g < G; g++) {
-            const w2v_reach *reach = &problem->spans[g];
+            const w2v_reach *reach = &problem->reaches[g];
             windows |= ((number >= reach->low) & (number < reach->high) & (number != reach->center)) << g;
         }
         problem->input_weights[i] = weights_of(problem, windows);

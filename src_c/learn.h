@@ -22,7 +22,7 @@ typedef struct {
     int32_t n_windows, n_contexts, n_sets, n_predictions;
     int32_t *centers;        /* [G] */
     int32_t *context_starts; /* [G + 1] into the next; not if windows are joint (plan.h): ... */
-    w2v_reach *spans;         /* [G] ... contexts are all tokens from number `first` on, `past` excluded */
+    w2v_reach *reaches;         /* [G] ... contexts are all tokens from number `first` on, `past` excluded */
     int64_t first, past;
     w2v_real **contexts;     /* [2WG] rows of in_vecs */
     w2v_real **context_room; /* where these may begin */

@@ -17,8 +17,8 @@ static double most_factor(int64_t dim) {
     return (double)least(most, MOST_FACTOR);
 }
 
-/* y to the nearest whole number, for |y| < 2^22: added to 1.5 * 2^23 it stands in the sum's low bits. What is not finite
- * becomes some number. There is no branch, so compilers make vector code of it. */
+/* y to the nearest whole number, for |y| < 2^22: added to 1.5 * 2^23 it stands in the sum's low bits. What is not
+ * finite becomes some number. There is no branch, so compilers make vector code of it. */
 W2V_INLINE int32_t nearest_whole(float y) {
     const float shifted = y + 12582912.0f;
     uint32_t bits;

@@ -19,8 +19,8 @@ static int omp_get_thread_num(void) { return 0; }
 static int omp_get_num_threads(void) { return 1; }
 #endif
 
-/* What has to be done once for each slice of a tile, whatever its length, costs as much as some 40 numbers of it: shorter
- * slices are not worth it. */
+/* What has to be done once for each slice of a tile, whatever its length, costs as much as some 40 numbers of it:
+ * shorter slices are not worth it. */
 enum { SLICE_NUMBERS = 56, MOST_SLICES = W2V_MOST_PARTS };
 /* Shards that windows are taken from at once. */
 enum { MOST_STRANDS = 4 };
@@ -116,13 +116,14 @@ static w2v_real *parts_of(const slices_run *run, int32_t slice, int32_t k) {
 /* This thread's slices of the scores. */
 static void score_groups(const hand *h, int64_t number) {
     slices_run *run = h->run;
-    const int64_t shift = h->from - slice_start(run, h->first_slice);
+    const int64_t first = slice_start(run, h->first_slice);
     for (int32_t k = 0; k < run->n_strands; k++) {
         w2v_group *group = w2v_strand_group(&run->strands[k], number);
         w2v_group_hide(group, run->plan, h->from, h->to, h->rows);
         for (int32_t t = 0; t < group->n_tiles; t++)
             for (int32_t s = h->first_slice; s < h->end_slice; s++)
-                run->kernels->tile_scores(&group->tiles[t], slice_start(run, s) + shift, slice_start(run, s + 1) + shift,
+                run->kernels->tile_scores(&group->tiles[t], h->from + slice_start(run, s) - first,
+                                          h->from + slice_start(run, s + 1) - first,
                                           parts_of(run, s, k) + group->starts[t]);
     }
 }

@@ -5,7 +5,7 @@
 Each trial starts a training in a process of its own, kills it after a random time, reads what it left behind, and lets
 another process resume it to the end (or start anew, when there was no checkpoint yet). Prints how many results had the
 bytes of a training that nobody disturbed, and how many files could not be read. Settings of `Word2Vec` follow the
-options.
+options; deterministic workers have only long vectors to share: workers=2 deterministic=true vector_size=112.
 Needs os.fork.
 """
 

@@ -5,6 +5,7 @@ And to see that several work at all."""
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -55,39 +56,29 @@ def test_threads_count_pairs_and_decompose() -> None:
     np.testing.assert_allclose(svds[0].singular_values, svds[1].singular_values, rtol=1e-3)
 
 
-def test_threads_ask_one_set_of_vectors_and_each_query_has_threads() -> None:
-    wv = vectors()
-    expected = wv.most_similar_batch(wv.index_to_key, topn=3, threads=1)
+def ask_in_threads(ask: Callable[[], object]) -> list[object]:
+    """The answers that three threads get at once."""
     answers: list[object] = []
-    asking = [
-        threading.Thread(
-            target=lambda: answers.append(wv.most_similar_batch(wv.index_to_key, topn=3, threads=3))
-        )
-        for _ in range(3)
-    ]
+    asking = [threading.Thread(target=lambda: answers.append(ask())) for _ in range(3)]
     for thread in asking:
         thread.start()
     for thread in asking:
         thread.join()
-    assert answers == [expected] * 3
+    return answers
+
+
+def test_threads_ask_one_set_of_vectors_and_each_query_has_threads() -> None:
+    wv = vectors()
+    expected = wv.most_similar_batch(wv.index_to_key, topn=3, threads=1)
+    assert ask_in_threads(lambda: wv.most_similar_batch(wv.index_to_key, topn=3, threads=3)) == [expected] * 3
 
 
 def test_threads_ask_one_by_one_while_a_sketch_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sketches, "LEAST_BYTES", 0)
     wv = vectors()
     expected = wv.most_similar_batch(range(40), topn=3)  # type: ignore[arg-type]
-    answers: list[object] = []
-    asking = [
-        threading.Thread(
-            target=lambda: answers.append([wv.most_similar(row, topn=3, threads=3) for row in range(40)])
-        )
-        for _ in range(3)
-    ]
-    for thread in asking:
-        thread.start()
-    for thread in asking:
-        thread.join()
-    assert answers == [expected] * 3
+    one_by_one = ask_in_threads(lambda: [wv.most_similar(row, topn=3, threads=3) for row in range(40)])
+    assert one_by_one == [expected] * 3
 
 
 def test_models_train_in_threads_of_one_process() -> None:
