@@ -39,6 +39,11 @@ W2V_INLINE vec v_factor(vec score, vec weight, vec minus_lr, vec *loss) {
     return v_guarded(v_mul(v_mul(minus_lr, weight), sigmoid), z);
 }
 
+/* All of `count`, in blocks of at most V_BLOCK of nearly one size: `n` of them from number `at` on. */
+#define FOR_EACH_BLOCK(at, n, count)                                                                         \
+    for (int32_t n_left = (int32_t)(((count) + V_BLOCK - 1) / V_BLOCK), at = 0, n;                           \
+         n_left > 0 && (n = (int32_t)((count)-at) / n_left, 1); at += n, n_left--)
+
 W2V_INLINE int at_least(int a, int b) { return a > b ? a : b; }
 W2V_INLINE int at_most(int a, int b) { return a < b ? a : b; }
 
@@ -184,15 +189,10 @@ W2V_INLINE void gather_weights(const w2v_tile *tile, int32_t first_target, int32
             v_storeu(to + i * nt + t, v_loadu(tile->weights[i] + first_target + t));
 }
 
-/* All targets, in blocks of at most V_BLOCK of nearly one size: `nt` of them from number `t` on. */
-#define FOR_EACH_BLOCK(T)                                                                                      \
-    for (int32_t n_left = ((T) + V_BLOCK - 1) / V_BLOCK, t = 0, nt; n_left > 0 && (nt = ((T)-t) / n_left, 1);  \
-         t += nt, n_left--)
-
 /* The scores of a tile as far as numbers from .. to - 1 of its rows make them, block after block: B x nt from
  * B t on. */
 static void tile_scores(const w2v_tile *tile, int64_t from, int64_t to, w2v_real *scores) {
-    FOR_EACH_BLOCK(tile->n_targets)
+    FOR_EACH_BLOCK(t, nt, tile->n_targets)
     scores_of_width(tile, t, from, to, scores + (int64_t)tile->n_inputs * t, nt);
 }
 
@@ -200,21 +200,21 @@ static void tile_scores(const w2v_tile *tile, int64_t from, int64_t to, w2v_real
  * inputs themselves, later blocks see inputs that earlier ones moved: a difference of second order in lr, as between
  * neighbouring pairs of plain stochastic gradient descent. */
 static void tile_moves(const w2v_tile *tile, int64_t from, int64_t to, const w2v_real *factors) {
-    FOR_EACH_BLOCK(tile->n_targets)
+    FOR_EACH_BLOCK(t, nt, tile->n_targets)
     move_of_width(tile, t, from, to, factors + (int64_t)tile->n_inputs * t, nt);
 }
 
 /* All scores come before the first update. */
 static double logistic_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
     vec loss = v_zero();
-    FOR_EACH_BLOCK(tile->n_targets)
+    FOR_EACH_BLOCK(t, nt, tile->n_targets)
     loss = v_add(loss, factors_of_width(tile, t, n, tile->scratch + (int64_t)tile->n_inputs * t, lr, nt));
     tile_moves(tile, 0, n, tile->scratch);
     return (double)v_sum(loss);
 }
 
 static void tile_weights(const w2v_tile *tile) {
-    FOR_EACH_BLOCK(tile->n_targets)
+    FOR_EACH_BLOCK(t, nt, tile->n_targets)
     gather_weights(tile, t, nt, tile->scratch + (int64_t)tile->n_inputs * t);
     /* Lanes past the end weigh nothing. */
     v_storeu(tile->scratch + (int64_t)tile->n_inputs * tile->n_targets, v_zero());
@@ -234,22 +234,52 @@ static double tile_steps(const w2v_tile *tile, const w2v_parts *parts, w2v_real 
     return (double)v_sum(loss);
 }
 
-static void rows_sum(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum) {
-    const vec scales = v_set1(scale);
-    for (int64_t d = 0; d < n; d += V_WIDTH) {
-        vec total = v_zero();
-        for (int64_t i = 0; i < n_rows; i++) total = v_add(total, v_load(rows[i] + d));
-        v_store(sum + d, v_mul(scales, total));
+/* Sums of rows stay in registers while the rows stream by, and so does a step that is added to many rows: NV vectors of
+ * each row at a time, in one loop whose end alone is hard to predict. */
+W2V_INLINE void sum_columns(w2v_real *const *rows, int64_t n_rows, w2v_real scale, int64_t d, w2v_real *sum,
+                            const int NV) {
+    vec sums[V_BLOCK];
+    W2V_UNROLL
+    for (int v = 0; v < NV; v++) sums[v] = v_zero();
+    for (int64_t i = 0; i < n_rows; i++) {
+        const w2v_real *row = rows[i] + d;
+        W2V_UNROLL
+        for (int v = 0; v < NV; v++) sums[v] = v_add(sums[v], v_load(row + v * V_WIDTH));
+    }
+    W2V_UNROLL
+    for (int v = 0; v < NV; v++) v_store(sum + d + v * V_WIDTH, v_mul(v_set1(scale), sums[v]));
+}
+
+W2V_INLINE void add_columns(w2v_real *const *rows, int64_t n_rows, w2v_real scale, int64_t d, const w2v_real *step,
+                            const int NV) {
+    vec steps[V_BLOCK];
+    W2V_UNROLL
+    for (int v = 0; v < NV; v++) steps[v] = v_mul(v_set1(scale), v_load(step + d + v * V_WIDTH));
+    for (int64_t i = 0; i < n_rows; i++) {
+        w2v_real *row = rows[i] + d;
+        W2V_UNROLL
+        for (int v = 0; v < NV; v++) v_store(row + v * V_WIDTH, v_add(steps[v], v_load(row + v * V_WIDTH)));
     }
 }
 
-static void rows_add(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, const w2v_real *step) {
-    const vec scales = v_set1(scale);
-    for (int64_t i = 0; i < n_rows; i++) {
-        w2v_real *row = rows[i];
-        for (int64_t d = 0; d < n; d += V_WIDTH)
-            v_store(row + d, v_fma(scales, v_load(step + d), v_load(row + d)));
+static void rows_sum(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum) {
+#define SUM(NV)                                                                                              \
+    case NV: sum_columns(rows, n_rows, scale, v * V_WIDTH, sum, NV); break;
+    FOR_EACH_BLOCK(v, nv, n / V_WIDTH)
+    switch (nv) {
+        V_FOR_EACH_WIDTH(SUM)
     }
+#undef SUM
+}
+
+static void rows_add(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, const w2v_real *step) {
+#define ADD(NV)                                                                                              \
+    case NV: add_columns(rows, n_rows, scale, v * V_WIDTH, step, NV); break;
+    FOR_EACH_BLOCK(v, nv, n / V_WIDTH)
+    switch (nv) {
+        V_FOR_EACH_WIDTH(ADD)
+    }
+#undef ADD
 }
 
 static w2v_real dot(const w2v_real *a, const w2v_real *b, int64_t n) {

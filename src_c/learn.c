@@ -21,6 +21,35 @@ static int has_noise_per_pair(const w2v_plan *plan) {
     return plan->model == W2V_SKIP_GRAM && plan->loss != W2V_HIERARCHICAL_SOFTMAX && !plan->noise_centers;
 }
 
+/* Most targets of a problem, all its sets together. */
+static int64_t most_of_problem(const w2v_plan *plan) {
+    const int64_t n_sets = has_noise_per_pair(plan) ? 2 * (int64_t)plan->window : 1;
+    return n_sets * w2v_most_targets(plan);
+}
+
+/* Weights of targets lie in rows, one for each choice of windows, a sum of powers of 2: how often the pairs count that
+ * these windows make with the target. The rows are so far apart: */
+static int64_t weight_stride(const w2v_plan *plan) { return most_of_problem(plan) + W2V_TILE_SLACK; }
+/* How many numbers they are, with what may be read before and after. */
+static size_t weights_room(const w2v_plan *plan) {
+    return ((size_t)1 << windows_together(plan)) * (size_t)weight_stride(plan) + 2 * W2V_TILE_SLACK;
+}
+
+/* The weights where centres and noise words are distinct, as nearly always: the centres, then the noise. */
+static w2v_real *usual_weights(const w2v_plan *plan) {
+    const int32_t G = windows_together(plan);
+    w2v_real *room = calloc(weights_room(plan), sizeof *room);
+    for (int32_t windows = 1; room && windows < 1 << G; windows++) {
+        w2v_real *weights = room + W2V_TILE_SLACK + windows * weight_stride(plan);
+        for (int32_t g = 0; g < G; g++) {
+            const int32_t within = windows >> g & 1;
+            weights[g] = (w2v_real)-within;
+            for (int32_t k = 0; k < plan->n_noise; k++) weights[G + k] += (w2v_real)(within * plan->noise_weight);
+        }
+    }
+    return room;
+}
+
 w2v_status w2v_learner_init(w2v_learner *learner, const w2v_plan *plan) {
     const int32_t n_windows = windows_together(plan);
     const int64_t n_inputs = plan->model == W2V_CBOW ? n_windows : plan->tile_inputs;
@@ -37,8 +66,9 @@ w2v_status w2v_learner_init(w2v_learner *learner, const w2v_plan *plan) {
     learner->input_steps = malloc((size_t)n_contexts * sizeof *learner->input_steps);
     learner->target_steps = malloc((size_t)(w2v_most_targets(plan) + 1) * sizeof *learner->target_steps);
     learner->hit_weights = malloc((size_t)n_inputs * sizeof *learner->hit_weights);
+    learner->usual_room = usual_weights(plan);
     if (learner->hidden && learner->hidden_rows && learner->scratch && learner->input_steps &&
-        learner->target_steps && learner->hit_weights &&
+        learner->target_steps && learner->hit_weights && learner->usual_room &&
         w2v_optimizer_init(&learner->optimizer, plan, step_windows * 2 * plan->window, n_targets, 1) == W2V_OK) {
         for (int32_t i = 0; i < 2 * n_windows; i++) learner->hidden[i] = learner->hidden_rows + i * plan->stride;
         learner->hidden_steps = learner->hidden + n_windows;
@@ -57,6 +87,7 @@ void w2v_learner_free(w2v_learner *learner) {
     free(learner->input_steps);
     free(learner->target_steps);
     free(learner->hit_weights);
+    free(learner->usual_room);
     w2v_optimizer_free(&learner->optimizer);
     memset(learner, 0, sizeof *learner);
 }
@@ -64,13 +95,13 @@ void w2v_learner_free(w2v_learner *learner) {
 void w2v_learner_start(w2v_learner *learner, int64_t shard) {
     const w2v_plan *plan = learner->plan;
     /* Counted from the far end, shards name streams that no walk uses. */
-    noise_start(&learner->noise, plan, rng_stream(plan->seed, plan->epoch, ~(uint64_t)shard));
+    w2v_noise_start(&learner->noise, plan, rng_stream(plan->seed, plan->epoch, ~(uint64_t)shard));
 }
 
 w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
     const size_t n_windows = (size_t)windows_together(plan), n_contexts = n_windows * 2 * (size_t)plan->window;
     const size_t n_sets = has_noise_per_pair(plan) ? n_contexts : 1;
-    const size_t n_targets = n_sets * (size_t)w2v_most_targets(plan) + W2V_TILE_SLACK;
+    const size_t n_targets = (size_t)most_of_problem(plan) + W2V_TILE_SLACK;
     memset(problem, 0, sizeof *problem);
     problem->centers = malloc(n_windows * sizeof *problem->centers);
     problem->context_starts = calloc(n_windows + 1, sizeof *problem->context_starts);
@@ -79,8 +110,8 @@ w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
     problem->context_room = malloc((n_contexts + (size_t)plan->window) * sizeof *problem->context_room);
     problem->set_starts = calloc(n_sets + 1, sizeof *problem->set_starts);
     problem->targets = malloc(2 * n_targets * sizeof *problem->targets);
-    problem->weights = calloc(((size_t)1 << n_windows) * n_targets + W2V_TILE_SLACK, sizeof *problem->weights);
-    problem->weight_stride = (int64_t)n_targets;
+    problem->weights = calloc(weights_room(plan), sizeof *problem->weights);
+    problem->weight_stride = weight_stride(plan);
     problem->input_weights = malloc(n_contexts * sizeof *problem->input_weights);
     problem->hits = malloc(n_sets * n_windows * sizeof *problem->hits);
     if (!problem->centers || !problem->context_starts || !problem->reaches || !problem->context_room ||
@@ -149,107 +180,131 @@ int w2v_problem_add(w2v_problem *problem, const w2v_learner *learner, const w2v_
     return problem->n_windows == windows_together(plan);
 }
 
-/* Of what is in these windows, a sum of powers of 2. */
-static w2v_real *weights_of(const w2v_problem *problem, int32_t windows) {
-    return problem->weights + W2V_TILE_SLACK + windows * problem->weight_stride;
-}
-/* Of what is in window g only. */
-static w2v_real *weight_of(const w2v_problem *problem, int32_t g, int64_t target) {
-    return weights_of(problem, 1 << g) + target;
+/* The weights of what is in these windows, a sum of powers of 2, where a set's weights begin `at`. */
+W2V_INLINE w2v_real *weights_of(const w2v_problem *problem, w2v_real *at, int32_t windows) {
+    return at + windows * problem->weight_stride;
 }
 
 /* The target from `start` on that is `row`, among the last that a tile needs distinct, or else a new one at the end,
  * which weighs nothing yet. */
-W2V_INLINE int64_t find_target(w2v_problem *problem, int64_t start, int64_t *end, w2v_real *row, int32_t G) {
+static int64_t find_target(w2v_problem *problem, int64_t start, int64_t *end, w2v_real *row, w2v_real *at) {
     const int64_t first = *end - W2V_TILE_DISTINCT > start ? *end - W2V_TILE_DISTINCT : start;
-    for (int64_t at = *end - 1; at >= first; at--)
-        if (problem->targets[at] == row) return at;
+    for (int64_t t = *end - 1; t >= first; t--)
+        if (problem->targets[t] == row) return t - start;
     problem->targets[*end] = row;
-    for (int32_t g = 0; g < G; g++) *weight_of(problem, g, *end) = 0;
-    return (*end)++;
+    for (int32_t g = 0; g < problem->n_windows; g++) weights_of(problem, at, 1 << g)[*end - start] = 0;
+    return (*end)++ - start;
 }
 
-/* The centres of G windows and K noise words. A noise word that is drawn again counts twice, so that the targets a tile
- * updates together are distinct rows. For a window whose centre it is it does not count, as in word2vec.c, nor for
- * windows joint with that one; with NCE, whose noise may be any word, it is a hit (see learn_hits). */
-W2V_INLINE int64_t add_noise_set(w2v_problem *problem, w2v_learner *learner, int32_t set, const int32_t G) {
+/* The centres of the windows and K noise words; returns where their weights begin. A noise word that is drawn again
+ * counts twice, so that the targets a tile updates together are distinct rows. For a window whose centre it is it does
+ * not count, as in word2vec.c, nor for windows joint with that one; with NCE, whose noise may be any word, it is a hit
+ * (see learn_hits). */
+static w2v_real *add_any_noise(w2v_problem *problem, w2v_learner *learner, int32_t set, w2v_noise_run run) {
     const w2v_plan *plan = learner->plan;
-    const w2v_rows rows = learner->optimizer.out.vectors;
+    const w2v_rows *rows = &learner->optimizer.out.vectors;
     const w2v_real weight = (w2v_real)plan->noise_weight;
     const int64_t start = problem->set_starts[set];
-    const int joint = is_joint(plan);
-    w2v_real *hits = problem->hits + (int64_t)set * windows_together(plan);
-    const int32_t *centers = problem->centers;
+    const int32_t *centers = problem->centers, G = problem->n_windows;
+    w2v_real *hits = problem->hits + set;
+    w2v_real *at = problem->weights + W2V_TILE_SLACK + start;
     int64_t end = start;
-    for (int32_t g = 0; g < G; g++) hits[g] = 0;
-    for (int32_t g = 0; g < G; g++)
-        *weight_of(problem, g, find_target(problem, start, &end, row_of(&rows, centers[g]), G)) = -1;
-    for (int32_t k = 0; k < plan->n_noise; k++) {
-        const int32_t id = noise_next(&learner->noise);
-        int is_center = 0;
-        for (int32_t g = 0; g < G; g++) is_center |= id == centers[g];
-        if (is_center && joint) continue;
-        const int64_t at = find_target(problem, start, &end, row_of(&rows, id), G);
-        for (int32_t g = 0; g < G; g++) *(id == centers[g] ? &hits[g] : weight_of(problem, g, at)) += weight;
+    for (int32_t g = 0; g < G; g++) {
+        const int64_t t = find_target(problem, start, &end, row_of(rows, centers[g]), at);
+        weights_of(problem, at, 1 << g)[t] = -1;
     }
-    return end;
+    for (int32_t left = plan->n_noise;; run = noise_next(&learner->noise, left)) {
+        for (int32_t k = 0; k < run.n; k++) {
+            const int32_t id = run.ids[k];
+            int is_center = 0;
+            for (int32_t g = 0; g < G; g++) is_center |= id == centers[g];
+            if (is_center && is_joint(plan)) continue;
+            const int64_t t = find_target(problem, start, &end, row_of(rows, id), at);
+            for (int32_t g = 0; g < G; g++)
+                *(id == centers[g] ? &hits[g] : &weights_of(problem, at, 1 << g)[t]) += weight;
+        }
+        if (!(left -= run.n)) break;
+    }
+    /* What is in several windows learns from all of them. */
+    for (int32_t windows = 3; is_joint(plan) && windows < 1 << G; windows++) {
+        const int32_t one = windows & -windows, others = windows - one;
+        const w2v_real *a = weights_of(problem, at, one), *b = weights_of(problem, at, others);
+        w2v_real *sum = weights_of(problem, at, windows);
+        for (int64_t t = 0; others && t < end - start; t++) sum[t] = a[t] + b[t];
+    }
+    problem->set_starts[set + 1] = end;
+    return at;
 }
 
-/* The nodes from the root to the centre; the label of a node is 1 - code. */
-static int64_t add_path(w2v_problem *problem, const w2v_learner *learner) {
+/* The same where all of these words are distinct, as they nearly always are: no weight is then a new one. */
+W2V_INLINE w2v_real *add_noise_set(w2v_problem *problem, w2v_learner *learner, int32_t set, const int32_t G) {
+    const w2v_rows rows = learner->optimizer.out.vectors; /* a copy: what is stored below cannot change it */
+    const int32_t *centers = problem->centers, K = learner->plan->n_noise;
+    const w2v_noise_run run = noise_next(&learner->noise, K);
+    int repeats = !run.is_distinct | (run.n < K) | (G < windows_together(learner->plan));
+    for (int32_t g = 0; g < G; g++) {
+        problem->hits[set + g] = 0;
+        for (int32_t other = 0; other < g; other++) repeats |= centers[g] == centers[other];
+    }
+    for (int32_t k = 0; k < run.n; k++)
+        for (int32_t g = 0; g < G; g++) repeats |= run.ids[k] == centers[g];
+    if (repeats) return add_any_noise(problem, learner, set, run);
+    w2v_real **targets = problem->targets + problem->set_starts[set];
+    for (int32_t g = 0; g < G; g++) targets[g] = row_of(&rows, centers[g]);
+    for (int32_t k = 0; k < K; k++) targets[G + k] = row_of(&rows, run.ids[k]);
+    problem->set_starts[set + 1] = problem->set_starts[set] + G + K;
+    return learner->usual_room + W2V_TILE_SLACK;
+}
+
+/* The nodes from the root to the centre; the label of a node is 1 - code. Returns where their weights begin. */
+static w2v_real *add_path(w2v_problem *problem, const w2v_learner *learner) {
     const w2v_tree *tree = learner->plan->tree;
     const int32_t center = problem->centers[0];
+    w2v_real *at = problem->weights + W2V_TILE_SLACK, *weights = weights_of(problem, at, 1);
     int64_t end = 0;
     for (int64_t entry = tree->offsets[center]; entry < tree->offsets[center + 1]; entry++) {
-        *weight_of(problem, 0, end) = tree->codes[entry] ? 1 : -1;
+        weights[end] = tree->codes[entry] ? 1 : -1;
         problem->targets[end++] = out_row(learner, tree->nodes[entry]);
     }
-    return end;
+    problem->set_starts[1] = end;
+    return at;
 }
 
-/* Each input is in one window. */
-static void weigh_contexts(const w2v_problem *problem, const w2v_plan *plan) {
-    for (int32_t g = 0, i = 0; g < problem->n_windows; g++) {
-        const int32_t end = plan->model == W2V_CBOW ? g + 1 : problem->context_starts[g + 1];
-        for (; i < end; i++)
-            problem->input_weights[i] = weight_of(problem, g, problem->n_sets > 1 ? problem->set_starts[i] : 0);
-    }
-}
-
-/* What is in several windows learns from all of them. */
-W2V_INLINE void weigh_tokens(const w2v_problem *problem, const int32_t G) {
-    const int32_t n_targets = (int32_t)problem->set_starts[1], n_tokens = problem->n_contexts;
-    for (int32_t windows = 3; windows < 1 << G; windows++) {
-        const int32_t one = windows & -windows, others = windows - one;
-        const w2v_real *a = weights_of(problem, one), *b = weights_of(problem, others);
-        w2v_real *sum = weights_of(problem, windows);
-        for (int32_t t = 0; others && t < n_targets; t++) sum[t] = a[t] + b[t];
-    }
-    for (int32_t i = 0; i < n_tokens; i++) {
-        const int64_t number = problem->first + i;
-        int32_t windows = 0;
-        for (int32_t g = 0; g < G; g++) {
-            const w2v_reach *reach = &problem->reaches[g];
-            windows |= ((number >= reach->low) & (number < reach->high) & (number != reach->center)) << g;
+/* Inputs learn from the set that is theirs: each is in one window, and a context in several of those that are joint. */
+W2V_INLINE void weigh_inputs(const w2v_problem *problem, const w2v_plan *plan, w2v_real *at, const int32_t G) {
+    w2v_real **weights = problem->input_weights;
+    if (plan->model == W2V_CBOW) {
+        for (int32_t g = 0; g < G; g++) weights[g] = weights_of(problem, at, 1 << g);
+    } else if (!is_joint(plan)) {
+        for (int32_t i = 0; i < problem->n_contexts; i++) weights[i] = weights_of(problem, at, 1);
+    } else {
+        for (int32_t i = 0; i < problem->n_contexts; i++) {
+            const int64_t number = problem->first + i;
+            int32_t windows = 0;
+            for (int32_t g = 0; g < G; g++) {
+                const w2v_reach *reach = &problem->reaches[g];
+                windows |= ((number >= reach->low) & (number < reach->high) & (number != reach->center)) << g;
+            }
+            weights[i] = weights_of(problem, at, windows);
         }
-        problem->input_weights[i] = weights_of(problem, windows);
     }
 }
 
-/* Of a loss that draws. For the usual G, a constant, there are no loops over windows. */
+/* Of a loss that draws, in G windows. For the usual G, a constant, there are no loops over windows. */
 W2V_INLINE void close_noise_sets(w2v_problem *problem, w2v_learner *learner, const int32_t G) {
+    if (problem->n_sets == 1) {
+        weigh_inputs(problem, learner->plan, add_noise_set(problem, learner, 0, G), G);
+        return;
+    }
     for (int32_t set = 0; set < problem->n_sets; set++)
-        problem->set_starts[set + 1] = add_noise_set(problem, learner, set, G);
-    if (is_joint(learner->plan)) weigh_tokens(problem, G);
-    else weigh_contexts(problem, learner->plan);
+        problem->input_weights[set] = weights_of(problem, add_noise_set(problem, learner, set, 1), 1);
 }
 
 void w2v_problem_close(w2v_problem *problem, w2v_learner *learner) {
     const w2v_plan *plan = learner->plan;
     problem->n_sets = has_noise_per_pair(plan) ? problem->n_contexts : 1;
     if (plan->loss == W2V_HIERARCHICAL_SOFTMAX) {
-        problem->set_starts[1] = add_path(problem, learner);
-        weigh_contexts(problem, plan);
+        weigh_inputs(problem, plan, add_path(problem, learner), 1);
         return;
     }
     switch (problem->n_windows) {
@@ -294,7 +349,7 @@ static void work_tile(w2v_learner *learner, const w2v_tile *tile, w2v_real lr) {
 static void learn_hits(w2v_learner *learner, const w2v_problem *problem, const w2v_tile *whole, int32_t first_input) {
     const w2v_plan *plan = learner->plan;
     const int32_t set = problem->n_sets > 1 ? first_input : 0, past = first_input + whole->n_inputs;
-    const w2v_real *hits = problem->hits + (int64_t)set * windows_together(plan);
+    const w2v_real *hits = problem->hits + set;
     for (int32_t g = 0; g < problem->n_windows; g++) {
         int32_t begin = plan->model == W2V_CBOW ? g : problem->context_starts[g];
         int32_t end = plan->model == W2V_CBOW ? g + 1 : problem->context_starts[g + 1];

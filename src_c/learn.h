@@ -46,6 +46,7 @@ typedef struct {
     w2v_real *hidden_rows;            /* [2G, stride] these rows */
     w2v_real *scratch;                /* of a tile */
     w2v_real hit_row[2 * W2V_TILE_SLACK], **hit_weights; /* [most inputs] the weights of a tile of hits: all this row */
+    w2v_real *usual_room;             /* weights of targets that are all distinct, and room around them */
     w2v_real *const *fetch;           /* the later problem's targets that no tile has fetched yet ... */
     w2v_real *const *fetch_end;       /* ... up to here */
     int32_t n_unmoved;                /* windows whose steps the optimizer has not yet made moves of, ... */

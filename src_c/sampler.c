@@ -1,4 +1,5 @@
-/* sampler.c: noise words in O(1) time and O(V) memory, by Walker's alias method as Vose builds it (IEEE TSE 1991).
+/* sampler.c: see sampler.h. A draw takes O(1) time and the table O(V) memory, by Walker's alias method as Vose builds it
+ * (IEEE TSE 1991).
  *
  * Weights are any non-negative numbers; raising counts to ns_exponent is the caller's business. */
 #include "sampler.h"
@@ -45,4 +46,28 @@ w2v_status w2v_alias_build(const double *weights, int64_t n_words, w2v_alias *ta
 void w2v_alias_draw(const w2v_alias *table, int64_t n_words, uint64_t seed, int32_t *ids, int64_t n) {
     w2v_rng rng = rng_stream(seed, 0, 0);
     for (int64_t i = 0; i < n; i++) ids[i] = alias_draw(table, (uint32_t)n_words, &rng);
+}
+
+void w2v_noise_start(w2v_noise *noise, const w2v_plan *plan, w2v_rng rng) {
+    noise->table = plan->noise;
+    noise->n_words = (uint32_t)plan->n_words;
+    noise->reuse = plan->noise_reuse;
+    noise->n_left = 0;
+    noise->rng = rng;
+}
+
+void w2v_noise_refill(w2v_noise *noise) {
+    enum { KINDS = 4096 };
+    int32_t *ids = noise->ids, end = W2V_NOISE_POOL;
+    int16_t next[KINDS]; /* place of the next word of this kind; two words of a kind are taken for the same */
+    for (int32_t kind = 0; kind < KINDS; kind++) next[kind] = W2V_NOISE_POOL;
+    /* Many draws in a row overlap their waits for the table. */
+    for (int32_t k = 0; k < W2V_NOISE_POOL; k++) ids[k] = alias_draw(noise->table, noise->n_words, &noise->rng);
+    for (int32_t k = W2V_NOISE_POOL - 1; k >= 0; k--) {
+        int16_t *same = &next[ids[k] % KINDS];
+        if (*same - k < W2V_TILE_DISTINCT && *same < end) end = *same;
+        *same = (int16_t)k;
+        noise->ends[k] = end;
+    }
+    noise->n_left = W2V_NOISE_POOL * noise->reuse;
 }

@@ -23,6 +23,7 @@ w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *id
     walk->ids = ids;
     walk->n_ids = n_ids;
     walk->run = is_joint(plan) ? windows_together(plan) : 1;
+    walk->lanes_together = windows_together(plan) / walk->run;
     walk->n_lanes = is_sliced(plan) ? (plan->windows_at_once + walk->run - 1) / walk->run
                     : is_joint(plan) ? 1
                                      : windows_together(plan);
@@ -134,6 +135,11 @@ int w2v_walk_refill(w2v_walk *walk) {
 static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
 
+static int32_t draw_reach(w2v_walk *walk) {
+    const w2v_plan *plan = walk->plan;
+    return plan->shrink_windows ? 1 + (int32_t)high_below(rng_next(&walk->rng), (uint32_t)plan->window) : plan->window;
+}
+
 int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
     const w2v_plan *plan = walk->plan;
     int64_t pos, step;
@@ -141,6 +147,7 @@ int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
         step = walk->step + walk->taken;
         if (step >= walk->lane_length) return 0;
         pos = walk->first + walk->lane * walk->lane_length + step;
+        if (!walk->taken && walk->lane % walk->lanes_together == 0) walk->reach = draw_reach(walk);
         if (++walk->taken < walk->run && step + 1 < walk->lane_length) continue;
         walk->taken = 0;
         if (++walk->lane == walk->n_lanes) {
@@ -149,11 +156,9 @@ int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
         }
     } while (pos >= walk->n_ready);
 
-    int64_t reach_now = plan->window;
-    if (plan->shrink_windows) reach_now = 1 + high_below(rng_next(&walk->rng), (uint32_t)plan->window);
     *window = (w2v_window){.tokens = walk->kept, .pos = pos, .number = walk->n_dropped + pos};
-    window->low = at_least(pos - reach_now, walk->line_low[pos]);
-    window->high = at_most(pos + reach_now + 1, walk->line_high[pos]);
+    window->low = at_least(pos - walk->reach, walk->line_low[pos]);
+    window->high = at_most(pos + walk->reach + 1, walk->line_high[pos]);
     window->entering = step == 0 ? window->low : at_most(pos + plan->window, walk->n_kept);
     window->entered = at_most(pos + plan->window + 1, walk->n_kept);
     return 1;

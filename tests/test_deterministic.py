@@ -128,7 +128,7 @@ def learn_groups(s: Any, vecs: tuple[np.ndarray, np.ndarray], groups: Any, lr: f
             targets = (
                 twins.path_targets(centers[0], tables.tree)
                 if s.loss == "hs"
-                else twins.noise_targets(centers, s.negative, tables.noise_word)
+                else twins.noise_targets(centers, [0], s.negative)  # one noise word
             )
             weights = np.stack(list(targets.values()), axis=1)
             if s.model == "cbow":
@@ -186,7 +186,7 @@ def test_an_epoch_of_the_double_build_is_the_twins(monkeypatch, mode, n_threads)
     groups = groups_of(plan.windows(ids, 0), most, together)
     assert max(len(group) for group in groups) > 1, "nothing is scored together"
     plan.train_epoch(ids, progress, lr_start=lr, lr_end=lr)
-    tables = twins.Tables(noise_word=0, tree=_train.tree_build(counts) if s.loss == "hs" else None)
+    tables = twins.Tables(tree=_train.tree_build(counts) if s.loss == "hs" else None)
     loss = learn_groups(s, expected, groups, lr, tables)
     assert progress.loss == pytest.approx(loss, rel=1e-9)
     assert progress.tokens_done == (ids >= 0).sum()

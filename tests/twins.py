@@ -7,7 +7,7 @@ attempt at speed: what a twin does must be plain to see. `train_epoch` is the wh
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count, product
 from typing import Any
@@ -19,6 +19,7 @@ from scipy.special import expit
 from fastw2v.settings import DEFAULT_NEGATIVE, Settings
 
 LINE_END = -1
+NOISE_POOL = 2048
 SCORE_LIMIT = 16.0  # W2V_SCORE_LIMIT
 U64 = (1 << 64) - 1
 
@@ -170,10 +171,10 @@ def huffman_lengths(counts: Sequence[int]) -> list[int]:
 
 @dataclass
 class Tables:
-    """What follows from settings and counts: thresholds of keeping, the only noise word, the Huffman tree."""
+    """What follows from settings and counts: thresholds of keeping, the alias table of noise, the Huffman tree."""
 
     keep_prob: np.ndarray | None = None
-    noise_word: int | None = None
+    noise: np.ndarray | None = None
     tree: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
 
@@ -185,19 +186,38 @@ class Trained:
     n_predictions: int = 0
 
 
+@dataclass
+class NoiseStream:
+    """Runs of noise words from a pool: from anywhere in it, or, with reuse 1, one after the other."""
+
+    table: np.ndarray
+    reuse: int
+    rng: Rng
+    pool: list[int] = field(default_factory=list)
+    n_left: int = 0
+
+    def take(self, n: int) -> list[int]:
+        if self.n_left < n:
+            self.pool = [self.rng.noise(self.table) for _ in range(NOISE_POOL)]
+            self.n_left = NOISE_POOL * self.reuse
+        first = NOISE_POOL - self.n_left if self.reuse == 1 else self.rng.below(NOISE_POOL - n + 1)[0]
+        self.n_left -= n
+        return self.pool[first : first + n]
+
+
 def noise_targets(
-    centers: Sequence[int], n_noise: int, noise_word: int, joint: bool = False
+    centers: Sequence[int], noise: Sequence[int], weight: float, joint: bool = False
 ) -> dict[int, np.ndarray]:
-    """{row: its weight for each window} of some centres and K times the same noise word: no noise to itself.
+    """{row: its weight for each window} of some centres and noise words: no noise to itself.
 
     If the windows are joint, to none of them.
     """
-    none = joint and noise_word in centers
-    targets = {row: np.zeros(len(centers)) for row in [*centers, *([] if none else [noise_word])]}
+    noise = [word for word in noise if not (joint and word in centers)]
+    targets = {row: np.zeros(len(centers)) for row in [*centers, *noise]}
     for window, center in enumerate(centers):
         targets[center][window] -= 1
-        if noise_word != center and not none:
-            targets[noise_word][window] += n_noise
+        for word in noise:
+            targets[word][window] += weight if word != center else 0
     return targets
 
 
@@ -218,11 +238,11 @@ def tile_gradients(
 
 
 def read_windows(
-    lines: Sequence[Sequence[int]], s: Settings, tables: Tables, rng: Rng, n_lanes: int
+    lines: Sequence[Sequence[int]], s: Settings, tables: Tables, rng: Rng, n_lanes: int, together: int = 1
 ) -> tuple[list[int], list[tuple[int, list[int]]]]:
     """The tokens that are kept, and (place of the centre, places of its contexts) for each window that has any.
 
-    Of a single shard that is one piece of the walk; draws as it goes.
+    Of a single shard that is one piece of the walk; draws as it goes. Each `together` windows reach as far.
     """
     kept = []  # (line, id)
     for number, line in enumerate(lines):
@@ -232,10 +252,12 @@ def read_windows(
                 kept.append((number, id))
     length = -(-len(kept) // n_lanes)
     windows = []
-    for step, lane in product(range(length), range(n_lanes)):
+    reach = s.window
+    for number, (step, lane) in enumerate(product(range(length), range(n_lanes))):
+        if s.shrink_windows and number % together == 0:
+            reach = 1 + rng.below(s.window)[0]
         pos = lane * length + step
         if pos < len(kept):
-            reach = 1 + rng.below(s.window)[0] if s.shrink_windows else s.window
             around = range(max(0, pos - reach), min(len(kept), pos + 1 + reach))
             windows.append((pos, [p for p in around if kept[p][0] == kept[pos][0] and p != pos]))
     return [id for _, id in kept], [window for window in windows if window[1]]
@@ -264,21 +286,20 @@ def train_epoch(
     epoch: int,
     lr: float,
     tile_inputs: int,
-    noise_centers: int,
+    noise_fields: Mapping[str, Any],
     step_windows: int = 1,
     most_at_once: int = 1000,
 ) -> Trained:
     """One epoch with one thread, in place; for text of one piece, so that `lr` is that of its start, and few targets.
 
-    All noise is the same word, so that it does not matter how it is drawn; test_sampler.py looks after that. Where
-    words have biases, they are column D of the output vectors, and column D of the input vectors is 1.
+    Where words have biases, they are column D of the output vectors, and column D of the input vectors is 1.
     """
     in_vecs, out_vecs = vecs
     sums = Trained()
     optimizer = Optimizer(s, vecs)
     is_plain = s.optimizer == "sgd" and s.clip_norm is None
     per_pair = s.model == "sg" and s.loss != "hs" and not s.share_noise
-    together = max(1, noise_centers)
+    together = max(1, noise_fields["noise_centers"])
     joint = s.model == "sg" and together > 1
     biases = slice(s.vector_size, s.vector_size + s.has_bias)
     step = Step(vecs)
@@ -289,24 +310,26 @@ def train_epoch(
         sums.loss += logistic_tile(inputs, rows, out_vecs, targets, weights, lr, steps, most_at_once)
         in_vecs[:, biases] = 1
 
-    ids, windows = read_windows(lines, s, tables, Rng(s.seed, epoch, shard=0), 1 if joint else together)
+    noise = NoiseStream(tables.noise, noise_fields["noise_reuse"], Rng(s.seed, epoch, shard=U64))
+
+    def choose_targets(centers: list[int]) -> tuple[list[int], np.ndarray, np.ndarray, np.ndarray]:
+        """Rows, weights [window, target], noise that adds to an observed pair [window] and [window, target]."""
+        if s.loss == "hs":
+            targets, hits = path_targets(centers[0], tables.tree), np.zeros(len(centers))
+        else:
+            words, weight = noise.take(noise_fields["n_noise"]), noise_fields["noise_weight"]
+            targets = noise_targets(centers, words, weight, joint)
+            hits = np.array([weight * words.count(center) * (s.loss == "nce") for center in centers])
+        more = hits[:, None] * (np.array(list(targets)) == np.array(centers)[:, None])
+        return list(targets), np.stack(list(targets.values()), axis=1), hits, more
+
+    rng, n_lanes = Rng(s.seed, epoch, shard=0), 1 if joint else together
+    ids, windows = read_windows(lines, s, tables, rng, n_lanes, together)
     for group in grouped(windows, together, joint):
         centers = [ids[pos] for pos, _ in group]
         contexts = [[ids[p] for p in places] for _, places in group]
-        hits = np.zeros(len(group))
-        if s.loss == "hs":
-            targets = path_targets(centers[0], tables.tree)
-        else:
-            targets = noise_targets(centers, s.negative, tables.noise_word, joint)
-            if s.loss == "nce":
-                hits = np.array(
-                    [s.negative if center == tables.noise_word else 0 for center in centers], float
-                )
-        rows_out = list(targets)
-        weights = np.stack(list(targets.values()), axis=1)
-        # Noise that adds to the observed pairs, [window, target].
-        more = hits[:, None] * (np.array(rows_out) == np.array(centers)[:, None])
-
+        if not per_pair:
+            rows_out, weights, hits, more = choose_targets(centers)
         if s.model == "cbow":
             means = np.array([[1 / len(rows)] for rows in contexts])
             hidden = np.stack([in_vecs[rows].sum(axis=0) for rows in contexts])
@@ -349,6 +372,8 @@ def train_epoch(
             sums.n_predictions += sum(len(rows) for rows in contexts)
             for part in batched(inputs, 1 if per_pair else tile_inputs):
                 rows, members = [row for row, _ in part], np.stack([member for _, member in part])
+                if per_pair:
+                    rows_out, weights, hits, more = choose_targets(centers)
                 if is_plain:
                     learn(in_vecs, rows, rows_out, members @ weights)
                     for window in np.flatnonzero(hits):
