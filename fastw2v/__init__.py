@@ -7,19 +7,23 @@ model.wv.most_similar("paris")
 
 import os as _os
 import sys as _sys
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from fastw2v import _train
 from fastw2v._version import __version__
 from fastw2v.callbacks import Callback, EarlyStopping
 from fastw2v.config import show_config
-from fastw2v.cooccurrence import Cooccurrence
 from fastw2v.errors import DivergedError, EmptyVocabularyError, MissingExtraError
 from fastw2v.keyedvectors import KeyedVectors
-from fastw2v.ppmi import PPMI
 from fastw2v.sentences import LineSentence, PathLineSentences, Text8Corpus
-from fastw2v.sparse_vectors import SparseVectors
-from fastw2v.svd import SVD
 from fastw2v.word2vec import Word2Vec
+
+if _TYPE_CHECKING:
+    from fastw2v.cooccurrence import Cooccurrence
+    from fastw2v.ppmi import PPMI
+    from fastw2v.sparse_vectors import SparseVectors
+    from fastw2v.svd import SVD
 
 __all__ = [
     "PPMI",
@@ -39,6 +43,21 @@ __all__ = [
     "__version__",
     "show_config",
 ]
+
+# These need SciPy's sparse matrices, and importing those takes as long as all the rest: when they are asked for.
+_LATER = {"Cooccurrence": "cooccurrence", "PPMI": "ppmi", "SVD": "svd", "SparseVectors": "sparse_vectors"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module 'fastw2v' has no attribute {name!r}")
+    globals()[name] = found = getattr(_import_module(f"fastw2v.{_LATER[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
+
 
 try:
     _train.isa_select(_os.environ.get("FASTW2V_ISA") or None)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 
 from fastw2v.errors import MissingExtraError
 from fastw2v.evaluation import row_norms
@@ -114,7 +113,8 @@ def score_categories(
             " there is nothing to tell apart"
         )
     known = [row for _, row in covered]
-    points = vectors[known].toarray() if issparse(vectors) else vectors[known].astype(np.float32)
+    points = vectors[known]
+    points = points.astype(np.float32) if isinstance(points, np.ndarray) else points.toarray()
     points = points / row_norms(vectors)[known, None]
     with threadpool_limits(threads):
         clusters = KMeans(n_categories, n_init=_STARTS, random_state=seed).fit_predict(points).tolist()

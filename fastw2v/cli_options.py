@@ -2,7 +2,7 @@
 
 `BEST_SETTINGS` is the one place for the defaults; the help texts are made from it. Values are checked by
 `Word2Vec`, not here: this file only makes numbers of strings, and speaks of ``--size`` where the library says
-``vector_size``. Only cli.py uses it.
+``vector_size``. Only the cli_ files use it.
 """
 
 from __future__ import annotations

@@ -6,14 +6,12 @@ this file asks them. Nothing here is needed to train. What a platform does not t
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 from collections.abc import Mapping
 from typing import Any
 
 import numpy
-import scipy
 
 from fastw2v import _train
 from fastw2v._version import __version__
@@ -52,6 +50,8 @@ def show_config() -> Config:
         - ``platform`` : str.
         - ``build`` : dict. Compiler and switches of the C library.
     """
+    import scipy  # here because importing it, or importlib.metadata, takes long
+
     build = dict(_train.build_info())
     return Config(
         fastw2v=__version__,
@@ -103,9 +103,11 @@ def _loaded_blas() -> list[str] | None:
 
 
 def _installed(distribution: str) -> str | None:
+    from importlib import metadata
+
     try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
         return None
 
 

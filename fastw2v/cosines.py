@@ -13,7 +13,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from fastw2v import _count, _query, nearest
@@ -29,7 +28,7 @@ Rows = NDArray[np.int64]
 
 def square_sums(vectors: Any) -> np.ndarray:
     """The sum of the squares of each row, [V]."""
-    if sp.issparse(vectors):
+    if not isinstance(vectors, np.ndarray):
         starts = vectors.indptr
         squares = np.square(vectors.data)
         return np.array([squares[a:b].sum() for a, b in pairwise(starts.tolist())])
@@ -40,7 +39,7 @@ def square_sums(vectors: Any) -> np.ndarray:
 
 def row_products(vectors: Any, left: Rows, right: Rows) -> NDArray[np.float64]:
     """The dot product of row left[i] and row right[i] for each i, [n]."""
-    if sp.issparse(vectors):
+    if not isinstance(vectors, np.ndarray):
         parts = [
             vectors[left[at : at + _ROWS_PER_BLOCK]]
             .multiply(vectors[right[at : at + _ROWS_PER_BLOCK]])
@@ -83,7 +82,7 @@ def answer_by_cosines(
         asked = _query.Analogies(
             places.astype(np.int32).reshape(-1, 3), groups[words], groups, method == "3cosmul"
         )
-        if sp.issparse(vectors):
+        if not isinstance(vectors, np.ndarray):
             table = _sparse_cosines(vectors, norms, words, threads)
             # Exact cosines of all rows: of the block itself only the size is looked at.
             run_team(threads, asked.update, _query.Rows(norms[:, None], norms, 0), None, table, 0.0, threads)

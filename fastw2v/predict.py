@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse
 from numpy.typing import NDArray
 
 from fastw2v import _train
@@ -35,11 +34,15 @@ class OutputLayer:
         self._vectors = model._out_vecs[:, :dim]
         self._paths = None
         if model.settings.loss == "hs":
+            from scipy.sparse import (
+                csr_array,
+            )  # here because importing it takes as long as all the rest of the package
+
             offsets, nodes, codes = _train.tree_build(counts)
             # Going left at a node (code 0) is the label 1: log sigmoid(score); right, log sigmoid(-score).
             shape = len(offsets) - 1, max(1, len(offsets) - 2)
             self._paths = [
-                scipy.sparse.csr_array(((codes == code).astype(np.float64), nodes, offsets), shape=shape)
+                csr_array(((codes == code).astype(np.float64), nodes, offsets), shape=shape)
                 for code in (0, 1)
             ]
             self._vectors = self._vectors[: shape[1]]

@@ -23,7 +23,6 @@ w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *id
     walk->ids = ids;
     walk->n_ids = n_ids;
     walk->run = is_joint(plan) ? windows_together(plan) : 1;
-    walk->lanes_together = windows_together(plan) / walk->run;
     walk->n_lanes = is_sliced(plan) ? (plan->windows_at_once + walk->run - 1) / walk->run
                     : is_joint(plan) ? 1
                                      : windows_together(plan);
@@ -147,7 +146,7 @@ int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
         step = walk->step + walk->taken;
         if (step >= walk->lane_length) return 0;
         pos = walk->first + walk->lane * walk->lane_length + step;
-        if (!walk->taken && walk->lane % walk->lanes_together == 0) walk->reach = draw_reach(walk);
+        if (!walk->taken) walk->reach = draw_reach(walk);
         if (++walk->taken < walk->run && step + 1 < walk->lane_length) continue;
         walk->taken = 0;
         if (++walk->lane == walk->n_lanes) {

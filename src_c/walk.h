@@ -38,8 +38,8 @@ typedef struct {
     int32_t line_start;            /* of the line that is being read */
     int64_t first, n_ready;        /* the centres of this piece; tokens before and after are context only */
     int64_t n_dropped;             /* tokens before kept[0] */
-    int32_t reach;                 /* of the windows that share noise words: they are likely to have as many contexts, ... */
-    int64_t lanes_together;        /* ... and come from so many lanes, `run` each */
+    int32_t reach;                 /* of this window, and of the neighbours that are joint with it: what they have in
+                                    * common is then the most it can be */
     int64_t n_lanes, lane_length, run; /* `run` neighbours are taken from a lane before the next one's turn ... */
     int64_t lane, step, taken;     /* ... so kept[first + lane * lane_length + step + taken] is looked at next */
 } w2v_walk;

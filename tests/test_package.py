@@ -57,6 +57,23 @@ def test_the_package_imports_without_the_optional_libraries(run_python: RunPytho
     assert done.returncode == 0, done.stderr
 
 
+def test_importing_and_training_leave_scipy_alone(run_python: RunPython) -> None:
+    done = run_python(
+        "import sys, fastw2v, fastw2v.cli\n"
+        "model = fastw2v.Word2Vec([['a', 'b']] * 9, min_count=1, vector_size=4)\n"
+        "model.wv.most_similar('a')\n"
+        "assert not any(name.startswith('scipy') for name in sys.modules)\n"
+        "assert fastw2v.SVD.__module__ == 'fastw2v.svd' and 'PPMI' in dir(fastw2v)\n"
+        "assert 'scipy.sparse' in sys.modules\n"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_name_that_the_package_lacks_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Glove'"):
+        fastw2v.Glove  # type: ignore[attr-defined]  # noqa: B018
+
+
 # --- stubs ---
 
 

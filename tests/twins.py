@@ -238,11 +238,11 @@ def tile_gradients(
 
 
 def read_windows(
-    lines: Sequence[Sequence[int]], s: Settings, tables: Tables, rng: Rng, n_lanes: int, together: int = 1
+    lines: Sequence[Sequence[int]], s: Settings, tables: Tables, rng: Rng, n_lanes: int, run: int = 1
 ) -> tuple[list[int], list[tuple[int, list[int]]]]:
     """The tokens that are kept, and (place of the centre, places of its contexts) for each window that has any.
 
-    Of a single shard that is one piece of the walk; draws as it goes. Each `together` windows reach as far.
+    Of a single shard that is one piece of the walk; draws as it goes. Each `run` windows reach as far.
     """
     kept = []  # (line, id)
     for number, line in enumerate(lines):
@@ -254,7 +254,7 @@ def read_windows(
     windows = []
     reach = s.window
     for number, (step, lane) in enumerate(product(range(length), range(n_lanes))):
-        if s.shrink_windows and number % together == 0:
+        if s.shrink_windows and number % run == 0:
             reach = 1 + rng.below(s.window)[0]
         pos = lane * length + step
         if pos < len(kept):
@@ -323,8 +323,8 @@ def train_epoch(
         more = hits[:, None] * (np.array(list(targets)) == np.array(centers)[:, None])
         return list(targets), np.stack(list(targets.values()), axis=1), hits, more
 
-    rng, n_lanes = Rng(s.seed, epoch, shard=0), 1 if joint else together
-    ids, windows = read_windows(lines, s, tables, rng, n_lanes, together)
+    rng, lanes, run = Rng(s.seed, epoch, shard=0), 1 if joint else together, together if joint else 1
+    ids, windows = read_windows(lines, s, tables, rng, lanes, run)
     for group in grouped(windows, together, joint):
         centers = [ids[pos] for pos, _ in group]
         contexts = [[ids[p] for p in places] for _, places in group]
