@@ -29,9 +29,11 @@ NOISE_REUSE = 5
 # may be one of the centres.
 NOISE_CENTERS = {"sg": 2, "cbow": 4}
 NOISE_DRAWS = {"sg": 1.2, "cbow": 1.6}
-# The input vectors start uniform in +-START_REACH / vector_size. DIFFERS: word2vec.c has 0.5 and gensim 1; the output
-# vectors start at zero, so the first steps are in proportion to this, and a larger start learns sooner.
+# The input vectors start uniform in +-START_REACH / vector_size, or +-LEAST_START if that is more. DIFFERS: word2vec.c
+# has 0.5 / vector_size and gensim 1 / vector_size; the output vectors start at zero, so the first steps are in
+# proportion to this, and a larger start learns sooner. With 300 dimensions that decides 2 or 3 points of analogies.
 START_REACH = 5.0
+LEAST_START = {"sg": 0.1, "cbow": 0.05}
 # Inputs of a batch, where nobody says otherwise. Their gradients are summed, and a batch that meets each word often
 # would move it by many steps at once: no more inputs than words.
 BATCH_SIZE = 256
@@ -64,12 +66,14 @@ def start_memory(n_words: int, settings: Settings, *, core: Any = _train) -> Mem
     return Memory(states, np.zeros(1) if settings.nce_z is None else None)
 
 
-def start_vectors(n_words: int, vector_size: int, seed: int, n_before: int = 0) -> NDArray[np.float32]:
-    """Random vectors, [V, D]: uniform in +-START_REACH / D; others for words that join a vocabulary of `n_before`."""
-    names = [seed % 2**64, n_before] if n_before else seed % 2**64
-    start = np.random.default_rng(names).random((n_words, vector_size), dtype=np.float32)
+def start_vectors(n_words: int, settings: Settings, n_before: int = 0) -> NDArray[np.float32]:
+    """Random vectors, [V, D], uniform around 0; others for words that join a vocabulary of `n_before`."""
+    seed, dim = settings.seed % 2**64, settings.vector_size
+    start = np.random.default_rng([seed, n_before] if n_before else seed).random(
+        (n_words, dim), dtype=np.float32
+    )
     start -= np.float32(0.5)
-    start *= np.float32(2 * START_REACH / vector_size)
+    start *= np.float32(2 * max(START_REACH / dim, LEAST_START[settings.model]))
     return start
 
 
@@ -79,7 +83,7 @@ def start_matrices(
     """The input and output vectors of an untrained model, in padded rows, [V, stride]."""
     dim = settings.vector_size
     in_vecs, out_vecs = empty_matrices(len(counts), settings)
-    in_vecs[:, :dim] = start_vectors(len(counts), dim, settings.seed)
+    in_vecs[:, :dim] = start_vectors(len(counts), settings)
     if settings.has_bias:
         out_vecs[:, dim] = start_biases(counts, settings)
     return in_vecs, out_vecs

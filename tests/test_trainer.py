@@ -2,22 +2,30 @@
 
 import numpy as np
 import pytest
+import twins
 from small_model import SENTENCES
 
 from fastw2v import Word2Vec, trainer
 
 
-def test_vectors_start_uniform_within_five_over_their_size():
-    inner = trainer.start_vectors(2000, 50, seed=3)
-    assert inner.shape == (2000, 50)
-    assert 0.0999 < np.abs(inner).max() <= np.float32(5 / 50)
-    assert abs(inner.mean()) < 1e-3
-    assert inner.std() == pytest.approx(0.1 / np.sqrt(3), rel=0.01)
+@pytest.mark.parametrize(
+    ("sg", "size", "reach"), [(1, 40, 0.125), (1, 200, 0.1), (0, 40, 0.125), (0, 200, 0.05)]
+)
+def test_vectors_start_uniform_within_five_over_their_size_or_a_least_reach(sg, size, reach):
+    inner = trainer.start_vectors(2000, twins.make_settings(sg=sg, vector_size=size, seed=3))
+    assert inner.shape == (2000, size)
+    assert 0.999 * reach < np.abs(inner).max() <= np.float32(reach)
+    assert abs(inner.mean()) < 0.01 * reach
+    assert inner.std() == pytest.approx(reach / np.sqrt(3), rel=0.01)
 
 
 def test_the_start_depends_on_the_seed_alone():
-    assert np.array_equal(trainer.start_vectors(5, 8, seed=1), trainer.start_vectors(5, 8, seed=1))
-    assert not np.array_equal(trainer.start_vectors(5, 8, seed=1), trainer.start_vectors(5, 8, seed=2))
+    first, again, other = (
+        trainer.start_vectors(5, twins.make_settings(seed=seed, alpha=alpha))
+        for seed, alpha in ((1, 0.1), (1, 0.2), (2, 0.1))
+    )
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
 
 
 NOISE = ("n_noise", "noise_weight", "noise_reuse", "noise_centers")
