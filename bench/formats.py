@@ -6,7 +6,10 @@
 Vectors are random, words are numbers. Both programs do the same in turn, in one process, on the same files; ratios are
 formed within a round. A saved file is on the disk when fastw2v's saver returns (fsync) and in the system's cache when
 gensim's does, so that a slow disk counts against fastw2v alone: name a folder in memory to compare the programs. What
-was loaded is compared, too. Opening and a first `similarity` are measured in a process of their own, with its memory.
+was loaded is compared, too. Files are saved over those of the round before, and where there are none: gensim fills its
+old file; fastw2v's new one stands beside the old one until it takes its place, and so needs memory of its own. A
+virtual machine that gives unused memory back to its host waits for that memory, not for a program: --memory-at-hand has
+it fetched before the time is taken. Opening and a first `similarity` are measured in a process of their own.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import gensim
@@ -49,6 +52,11 @@ def random_vectors(n_words: int, dim: int) -> fastw2v.KeyedVectors:
     )
 
 
+def fetch_memory(n_bytes: int) -> None:
+    """Touch memory and free it, so that the system has it when files ask for it."""
+    np.empty(n_bytes, np.uint8)[::4096] = 1
+
+
 def timed(action: Action) -> tuple[float, object]:
     """Seconds and the result."""
     began = time.perf_counter()
@@ -63,27 +71,32 @@ def same(ours: object, theirs: object) -> None:
         assert np.array_equal(ours.vectors, theirs.vectors)
 
 
-def word2vec_actions(folder: Path, args: argparse.Namespace) -> Iterator[tuple[str, Action, Action]]:
-    """Yield what is measured, what fastw2v does for it, and what gensim does."""
+def word2vec_actions(
+    folder: Path, args: argparse.Namespace
+) -> Iterator[tuple[str, Sequence[Path], Action, Action]]:
+    """Yield what is measured, which files are removed before, what fastw2v does, and what gensim does."""
     for title, n_words, binary in (("binary", args.words, True), ("text", args.text_words, False)):
         wv = random_vectors(n_words, args.size)
         theirs = wv.to_gensim()
         theirs.vectors = wv.vectors  # shared, so that for neither it has been idle and must be fetched back
         size = f"word2vec {title}, {n_words:,} x {args.size}"
         path, their_path = folder / f"ours.{title}", folder / f"theirs.{title}"
-        yield (
-            f"save {size}",
-            lambda wv=wv, path=path, binary=binary: wv.save_word2vec_format(
-                path, binary=binary, threads=args.threads
-            ),
-            lambda theirs=theirs, path=their_path, binary=binary: theirs.save_word2vec_format(
-                str(path), binary=binary
-            ),
-        )
+        for where, removed in ((", over an old file", ()), (", a new file", (path, their_path))):
+            yield (
+                f"save {size}{where}",
+                removed,
+                lambda wv=wv, path=path, binary=binary: wv.save_word2vec_format(
+                    path, binary=binary, threads=args.threads
+                ),
+                lambda theirs=theirs, path=their_path, binary=binary: theirs.save_word2vec_format(
+                    str(path), binary=binary
+                ),
+            )
         del wv, theirs
         their_path.unlink()
         yield (
             f"load {size}",
+            (),
             lambda path=path, binary=binary: fastw2v.KeyedVectors.load_word2vec_format(
                 path, binary=binary, threads=args.threads
             ),
@@ -131,15 +144,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2, help="fastw2v's, for text; gensim has one")
     parser.add_argument("--folder", help="where files are written; default the system's for temporary files")
+    parser.add_argument("--memory-at-hand", action="store_true", help="fetch it before each round")
     add_output_option(parser)
     args = parser.parse_args()
     prepare_output(args.output)
     rows = []
     with tempfile.TemporaryDirectory(dir=args.folder) as name:
         folder = Path(name)
-        for title, ours, theirs in word2vec_actions(folder, args):
+        for title, removed, ours, theirs in word2vec_actions(folder, args):
             seconds: list[tuple[float, float]] = []
             for _ in range(args.rounds + 1):
+                for path in removed:
+                    path.unlink()
+                if args.memory_at_hand:
+                    fetch_memory(5 * args.words * args.size)  # a fifth more than the largest file
                 our_seconds, our_result = timed(ours)
                 their_seconds, their_result = timed(theirs)
                 same(our_result, their_result)
