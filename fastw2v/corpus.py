@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Sized
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from operator import index
@@ -269,8 +270,8 @@ def count_and_encode(
     counters = [WordCounter() for _ in range(options.n_threads)]
     with IdStore(options.budget, corpus.likely_ids) as store:
         totals = _read(corpus, counters, True, store, options)
+        merged_ids = _merge(counters)
         counter = counters[0]
-        merged_ids = [counter.merge(other) for other in counters[1:]]
         del counters
         old_ids = None if old is None else add_vocabulary(counter, old)
         chosen = choose_words(counter, rules, old_ids)
@@ -282,6 +283,24 @@ def count_and_encode(
         ids = store.finish(numberings, options.n_threads)
     n_tokens = int(vocabulary.counts.sum()) if old is None else _count_tokens(ids)
     return vocabulary, EncodedCorpus(ids, n_tokens, totals.n_lines, totals.n_words)
+
+
+def _merge(counters: list[WordCounter]) -> list[npt.NDArray[np.int32]]:
+    """Merge all into the first, several pairs at a time; returns for each other one the ids there of its words."""
+    n, step = len(counters), 1
+    ids = [np.empty(0, np.int32)] * n  # of its words in the counter that it has been merged into
+    with ThreadPoolExecutor(max(1, n // 2)) as pool:
+        while step < n:
+            pairs = counters[: n - step : 2 * step], counters[step :: 2 * step]
+            for other, new_ids in zip(
+                range(step, n, 2 * step), pool.map(WordCounter.merge, *pairs), strict=True
+            ):
+                followers = range(other + 1, min(other + step, n))  # merged into it before
+                ids[other] = new_ids
+                for each in followers:
+                    ids[each] = new_ids[ids[each]]
+            step *= 2
+    return ids[1:]
 
 
 def encode(

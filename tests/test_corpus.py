@@ -94,7 +94,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(
     contents=st.lists(texts, min_size=1, max_size=3),
     block_bytes=st.integers(1, 70),
-    n_threads=st.integers(1, 5),
+    n_threads=st.integers(1, 9),
     min_count=st.integers(1, 3),
     suffix=st.sampled_from(["", *COMPRESSORS]),
     memory_budget=st.sampled_from([None, 0, 40]),
@@ -132,7 +132,7 @@ def test_any_text_is_read_as_the_twin_reads_it(
 @given(
     sentences=st.lists(st.lists(st.text(max_size=20) | st.sampled_from("ab"), max_size=8), max_size=12),
     block_bytes=st.integers(1, 40),
-    n_threads=st.integers(1, 5),
+    n_threads=st.integers(1, 9),
     is_one_shot=st.booleans(),
     memory_budget=st.sampled_from([None, 0]),
 )
@@ -174,7 +174,7 @@ def test_a_corpus_of_many_blocks_and_words_is_read_as_the_twin_reads_it(tmp_path
     text = b"".join(words[rank] + (b"\n" if rank % 29 == 0 else b" ") for rank in ranks)
     path = write(tmp_path / "large.txt", text)
     twin = count_and_encode([text], 2)
-    for n_threads in (1, 2, 5):
+    for n_threads in (1, 2, 5, 8):
         vocabulary, encoded = read(
             Corpus.open(corpus_file=path), VocabularyRules(2), options(n_threads, 1 << 16)
         )
