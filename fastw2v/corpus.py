@@ -271,8 +271,7 @@ def count_and_encode(
     with IdStore(options.budget, corpus.likely_ids) as store:
         totals = _read(corpus, counters, True, store, options)
         merged_ids = _merge(counters)
-        counter = counters[0]
-        del counters
+        counter = counters.pop()
         old_ids = None if old is None else add_vocabulary(counter, old)
         chosen = choose_words(counter, rules, old_ids)
         keeps_raw = raw_counts or (old is not None and old.raw_counts is not None)
@@ -286,19 +285,18 @@ def count_and_encode(
 
 
 def _merge(counters: list[WordCounter]) -> list[npt.NDArray[np.int32]]:
-    """Merge all into the first, several pairs at a time; returns for each other one the ids there of its words."""
+    """Merge all into the first, the only one left; returns for each other one the ids there of its words."""
     n, step = len(counters), 1
     ids = [np.empty(0, np.int32)] * n  # of its words in the counter that it has been merged into
     with ThreadPoolExecutor(max(1, n // 2)) as pool:
-        while step < n:
-            pairs = counters[: n - step : 2 * step], counters[step :: 2 * step]
-            for other, new_ids in zip(
-                range(step, n, 2 * step), pool.map(WordCounter.merge, *pairs), strict=True
-            ):
-                followers = range(other + 1, min(other + step, n))  # merged into it before
+        while len(counters) > 1:
+            each_pair = pool.map if len(counters) > 3 else map  # one pair needs no other thread
+            merged = each_pair(WordCounter.merge, counters[::2], counters[1::2])
+            for other, new_ids in zip(range(step, n, 2 * step), merged, strict=True):
                 ids[other] = new_ids
-                for each in followers:
-                    ids[each] = new_ids[ids[each]]
+                for earlier in range(other + 1, min(other + step, n)):  # merged into `other` before
+                    ids[earlier] = new_ids[ids[earlier]]
+            del counters[1::2]
             step *= 2
     return ids[1:]
 
