@@ -145,9 +145,20 @@ static w2v_status insert_word(w2v_counter *counter, const word_key *key, word_sl
     return counter->n_words > counter->n_slots / 4 * 3 ? grow_slots(counter) : W2V_OK;
 }
 
+/* Whether the words of `from` will not fit, by those that were new among its first `n_seen` slots. Words come in the order
+ * of their hashes: where they have been put, the table is as full already as all of it will be in the end. */
+static int will_overflow(const w2v_counter *counter, int64_t n_before, const w2v_counter *from, int64_t n_seen) {
+    const double room = (double)(counter->n_slots / 4 * 3 - n_before), seen = (double)n_seen / (double)from->n_slots;
+    return (double)(counter->n_words - n_before) > room * (seen + 1.0 / 256); /* few words prove nothing */
+}
+
 w2v_status w2v_counter_merge(w2v_counter *counter, const w2v_counter *from, int32_t *ids) {
+    const int64_t n_before = counter->n_words;
+    w2v_status status = W2V_OK;
+    while (!status && counter->n_slots < from->n_slots)
+        status = grow_slots(counter);
     /* In the order of the slots: equal hashes, so both tables are walked nearly from front to back. */
-    for (int64_t at = 0; at < from->n_slots; at++) {
+    for (int64_t at = 0; !status && at < from->n_slots; at++) {
         const word_slot *source = &from->slots[at];
         if (!source->number)
             continue;
@@ -159,11 +170,11 @@ w2v_status w2v_counter_merge(w2v_counter *counter, const w2v_counter *from, int3
             continue;
         }
         ids[source->number - 1] = (int32_t)counter->n_words;
-        const w2v_status status = insert_word(counter, &key, slot, source->count);
-        if (status)
-            return status;
+        status = insert_word(counter, &key, slot, source->count);
+        if (!status && will_overflow(counter, n_before, from, at + 1))
+            status = grow_slots(counter);
     }
-    return W2V_OK;
+    return status;
 }
 
 w2v_status w2v_counter_add(w2v_counter *counter, const uint8_t *word, int64_t n_bytes, int64_t count) {

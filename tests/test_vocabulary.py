@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,24 @@ def test_merged_counters_hold_the_sum_and_say_where_each_word_went(parts: list[d
             total[key] = total.get(key, 0) + count
     found = merged.words(np.arange(len(merged), dtype=np.int32))
     assert dict(zip(found, merged.counts().tolist(), strict=True)) == total
+
+
+@pytest.mark.parametrize(("n_here", "n_there"), [(314_000, 314_000), (1_000, 157_000)])
+def test_counters_without_a_common_word_are_merged_as_fast_as_words_are_added(
+    n_here: int, n_there: int
+) -> None:
+    """Words come in the order of their hashes: in a table that is too small, all want the same slots."""
+    merged, other = WordCounter(), WordCounter()
+    began = time.perf_counter()
+    for counter, letter, n in ((merged, b"a", n_here), (other, b"b", n_there)):
+        for number in range(n):
+            counter.add(b"%s%d" % (letter, number), 1)
+    added = time.perf_counter()
+    ids = merged.merge(other)
+    ended = time.perf_counter()
+    assert set(ids.tolist()) == set(range(n_here, n_here + n_there))
+    assert len(merged) == n_here + n_there
+    assert ended - added < 5 * (added - began)
 
 
 @given(st.lists(st.integers(-1, 9)), st.lists(st.booleans(), min_size=10, max_size=10))
