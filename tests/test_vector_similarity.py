@@ -60,7 +60,9 @@ def test_cosines_with_zero_vectors_are_zero(wv: KeyedVectors) -> None:
 
 @given(
     st.lists(st.integers(0, 29), min_size=1, max_size=8),
-    st.lists(st.floats(-3, 3, allow_subnormal=False), min_size=8, max_size=8),  # of those little is left but rounding
+    st.lists(
+        st.floats(-3, 3, allow_subnormal=False), min_size=8, max_size=8
+    ),  # of those little is left but rounding
     st.booleans(),
     st.booleans(),
 )
