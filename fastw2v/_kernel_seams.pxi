@@ -10,6 +10,7 @@ cdef extern from "kernels.h" nogil:
         w2v_real **target_steps
         w2v_real **weights
         w2v_real **fetch
+        int32_t n_fetch
         w2v_real *scratch
     ctypedef struct w2v_move:
         w2v_real lr, scale, decay_1, decay_2, epsilon
@@ -108,7 +109,7 @@ def logistic_tile(inputs, input_ids, targets, target_ids, weights, double lr, *,
     tile.n_inputs, tile.n_targets = <int32_t> x.n, <int32_t> y.n
     tile.inputs, tile.input_steps, tile.targets = x.pointers, x_steps.pointers, y.pointers
     tile.target_steps = NULL if target_steps is None else y_steps.pointers
-    tile.weights, tile.scratch, tile.fetch = weight_rows.pointers, &scratch[0], NULL
+    tile.weights, tile.scratch, tile.fetch, tile.n_fetch = weight_rows.pointers, &scratch[0], NULL, 0
     with nogil:
         for _ in range(repeat):
             loss = kernels.logistic_tile(&tile, n, <w2v_real> lr)

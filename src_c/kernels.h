@@ -20,7 +20,8 @@ typedef struct {
     w2v_real *const *weights;     /* IN    [B] rows [T], W2V_TILE_SLACK numbers before and after them may be read:
                                    *       how many times the pair counts, negative where the target was observed with
                                    *       the input, positive for noise */
-    w2v_real *const *fetch;       /* IN    [T] rows to bring near meanwhile, any rows, or NULL */
+    w2v_real *const *fetch;       /* IN    [n_fetch + W2V_TILE_SLACK] rows to bring near meanwhile, any rows */
+    int32_t n_fetch;              /*       0 .. T, more are left out */
     w2v_real *scratch;            /*       [W2V_TILE_SCRATCH(B, T)] room for a number for each pair */
 } w2v_tile;
 

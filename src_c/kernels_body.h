@@ -1,7 +1,7 @@
 /* kernels_body.h: the kernels, written once over the vector words of a kernels_<isa>.c.
  *
- * Included by kernels_<isa>.c after the words (vec, V_WIDTH, V_BLOCK, V_SUMS, v_*) are defined; defines the table
- * w2v_kernels_<isa>. Rows are padded to a multiple of every V_WIDTH, so no loop here has a tail.
+ * Included by kernels_<isa>.c after the words (vec, V_WIDTH, V_BLOCK, V_BLOCK_ONE, V_SUMS, v_*) are defined; defines
+ * the table w2v_kernels_<isa>. Rows are padded to a multiple of every V_WIDTH, so no loop here has a tail.
  *
  * Racing updates. Threads call these kernels on shared rows without locks, and a row may change between its
  * load and its store. That is deliberate ("Hogwild", Niu, Recht, Re & Wright, NIPS 2011): updates are sparse, a
@@ -39,10 +39,12 @@ W2V_INLINE vec v_factor(vec score, vec weight, vec minus_lr, vec *loss) {
     return v_guarded(v_mul(v_mul(minus_lr, weight), sigmoid), z);
 }
 
-/* All of `count`, in blocks of at most V_BLOCK of nearly one size: `n` of them from number `at` on. */
-#define FOR_EACH_BLOCK(at, n, count)                                                                         \
-    for (int32_t n_left = (int32_t)(((count) + V_BLOCK - 1) / V_BLOCK), at = 0, n;                           \
-         n_left > 0 && (n = (int32_t)((count)-at) / n_left, 1); at += n, n_left--)
+/* All of `count`, in blocks of nearly one size, of at most V_BLOCK: `n` of them from number `at` on. */
+W2V_INLINE int64_t n_blocks(int64_t count, int64_t most) { return (count + most - 1) / most; }
+#define FOR_BLOCKS(at, n, count, n_turns)                                                                    \
+    for (int32_t n_left = (int32_t)(n_turns), at = 0, n; n_left > 0 && (n = (int32_t)((count)-at) / n_left, 1); \
+         at += n, n_left--)
+#define FOR_EACH_BLOCK(at, n, count) FOR_BLOCKS(at, n, count, n_blocks(count, V_BLOCK))
 
 W2V_INLINE int at_least(int a, int b) { return a > b ? a : b; }
 W2V_INLINE int at_most(int a, int b) { return a < b ? a : b; }
@@ -91,15 +93,24 @@ W2V_INLINE vec scores_block(w2v_real *const *inputs, w2v_real *const *targets, i
 /* Where the steps of a tile's rows go. */
 enum { AT_ONCE, INPUTS_APART, BOTH_APART };
 
+/* Rows that will be wanted next are prefetched a line at a time between the arithmetic: all at once, they would wait
+ * for each other. By fours, of which the last may look past the end. */
+W2V_INLINE void fetch_lines(w2v_real *const *rows, int32_t n_rows, int64_t d) {
+    for (int32_t i = 0; i < n_rows; i += 4) {
+        W2V_UNROLL
+        for (int k = 0; k < 4; k++) W2V_PREFETCH(rows[i + k] + d);
+    }
+}
+
 /* Targets and inputs learn from each other: y_t += sum_i g_it x_i while step_i += sum_t g_it y_t with the y_t from
  * before. The NT old and NT new target registers stay put while the inputs stream through, whose steps are summed by
- * halves: one sum would be waited for as long as all of it takes. Rows that will be wanted next are prefetched a line
- * at a time between the arithmetic: all at once, they would wait for each other. */
+ * halves: one sum would be waited for as long as all of it takes. */
 W2V_INLINE void move_block(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
                            const int NT, const int where) {
     w2v_real *const *targets = tile->targets + first_target;
     w2v_real *const *target_steps = where == BOTH_APART ? tile->target_steps + first_target : targets;
-    w2v_real *const *fetch = tile->fetch ? tile->fetch + first_target : targets;
+    const int fetches = tile->n_fetch > first_target;
+    w2v_real *const *fetch = fetches ? tile->fetch + first_target : targets;
     w2v_real *const *inputs = tile->inputs, *const *input_steps = where == AT_ONCE ? inputs : tile->input_steps;
     for (int64_t d = from; d < to; d += V_WIDTH) {
         vec y_old[V_BLOCK], y_new[V_BLOCK];
@@ -108,7 +119,7 @@ W2V_INLINE void move_block(const w2v_tile *tile, int32_t first_target, int64_t f
         W2V_UNROLL
         for (int t = 0; t < NT && where == BOTH_APART; t++) y_new[t] = v_load(target_steps[t] + d);
         W2V_UNROLL
-        for (int t = 0; t < NT; t++) W2V_PREFETCH(fetch[t] + d);
+        for (int t = 0; t < NT && fetches; t++) W2V_PREFETCH(fetch[t] + d);
         for (int32_t i = 0; i < tile->n_inputs; i++) {
             vec x = v_load(inputs[i] + d), step[2] = {where == AT_ONCE ? x : v_load(input_steps[i] + d), v_zero()};
             W2V_UNROLL
@@ -124,19 +135,47 @@ W2V_INLINE void move_block(const w2v_tile *tile, int32_t first_target, int64_t f
     }
 }
 
-/* Inputs four, three or two at a time where the registers hold them (a last single one would be the slowest). */
+/* The same of one input, past which the targets stream. Its steps are loaded wherever they go. */
+W2V_INLINE void move_one_input(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
+                               const int NT, const int where) {
+    w2v_real *const *targets = tile->targets + first_target;
+    w2v_real *const *target_steps = where == BOTH_APART ? tile->target_steps + first_target : targets;
+    const int32_t n_fetch = at_most(NT, tile->n_fetch - first_target);
+    w2v_real *const *fetch = n_fetch > 0 ? tile->fetch + first_target : targets;
+    const w2v_real *input = tile->inputs[0];
+    w2v_real *input_step = tile->input_steps[0];
+    vec factors[V_BLOCK_ONE];
+    W2V_UNROLL
+    for (int t = 0; t < NT; t++) factors[t] = v_set1(g[t]);
+    for (int64_t d = from; d < to; d += V_WIDTH) {
+        const vec x = v_load(input + d);
+        vec step[2] = {v_load(input_step + d), v_zero()};
+        fetch_lines(fetch, n_fetch, d);
+        W2V_UNROLL
+        for (int t = 0; t < NT; t++) {
+            const vec y = v_load(targets[t] + d);
+            v_store(target_steps[t] + d, v_fma(factors[t], x, where == BOTH_APART ? v_load(target_steps[t] + d) : y));
+            step[t % 2] = v_fma(factors[t], y, step[t % 2]);
+        }
+        v_store(input_step + d, v_add(step[0], step[1]));
+    }
+}
+
+/* Inputs four, three or two at a time where the registers hold them (a last single one would be the slowest). Blocks of
+ * more than V_BLOCK targets have one input. */
 W2V_INLINE vec inputs_by_blocks(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, w2v_real *out,
                                 w2v_real *const *weights, w2v_real lr, const int NT) {
     w2v_real *const *inputs = tile->inputs, *const *targets = tile->targets + first_target;
     vec loss = v_zero();
     for (int32_t left = tile->n_inputs, take; left > 0; left -= take) {
-        take = 4 * NT <= V_SUMS ? (left == 5 ? 3 : left > 4 ? 4 : left)
+        take = NT > V_BLOCK ? 1
+               : 4 * NT <= V_SUMS ? (left == 5 ? 3 : left > 4 ? 4 : left)
                : 3 * NT <= V_SUMS ? (left == 3 ? 3 : left > 1 ? 2 : 1)
                : left > 1 ? 2 : 1;
 #define BLOCK(NI) loss = v_add(loss, scores_block(inputs, targets, from, to, out, weights, first_target, lr, NI, NT))
         if (4 * NT <= V_SUMS && take == 4) BLOCK(4);
         else if (3 * NT <= V_SUMS && take == 3) BLOCK(3);
-        else if (take == 2) BLOCK(2);
+        else if (NT <= V_BLOCK && take == 2) BLOCK(2);
         else BLOCK(1);
 #undef BLOCK
         inputs += take;
@@ -152,6 +191,7 @@ static void scores_of_width(const w2v_tile *tile, int32_t first_target, int64_t 
     case NT: inputs_by_blocks(tile, first_target, from, to, scores, NULL, 0, NT); break;
     switch (nt) {
         V_FOR_EACH_WIDTH(SCORES)
+        V_FOR_EACH_WIDER(SCORES)
     }
 #undef SCORES
 }
@@ -163,6 +203,7 @@ static vec factors_of_width(const w2v_tile *tile, int32_t first_target, int64_t 
     case NT: return inputs_by_blocks(tile, first_target, 0, n, factors, tile->weights, lr, NT);
     switch (nt) {
         V_FOR_EACH_WIDTH(FACTORS)
+        V_FOR_EACH_WIDER(FACTORS)
     }
 #undef FACTORS
     return v_zero();
@@ -182,6 +223,20 @@ static void move_of_width(const w2v_tile *tile, int32_t first_target, int64_t fr
 #undef MOVE
 }
 
+static void move_one_of_width(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
+                              int nt) {
+#define MOVE(NT)                                                                                             \
+    case NT:                                                                                                 \
+        if (tile->target_steps) move_one_input(tile, first_target, from, to, g, NT, BOTH_APART);             \
+        else move_one_input(tile, first_target, from, to, g, NT, INPUTS_APART);                              \
+        break;
+    switch (nt) {
+        V_FOR_EACH_WIDTH(MOVE)
+        V_FOR_EACH_WIDER(MOVE)
+    }
+#undef MOVE
+}
+
 /* Bring together the inputs' weights of one block of targets. May write one vector past the end. */
 W2V_INLINE void gather_weights(const w2v_tile *tile, int32_t first_target, int32_t nt, w2v_real *to) {
     for (int32_t i = 0; i < tile->n_inputs; i++)
@@ -189,32 +244,61 @@ W2V_INLINE void gather_weights(const w2v_tile *tile, int32_t first_target, int32
             v_storeu(to + i * nt + t, v_loadu(tile->weights[i] + first_target + t));
 }
 
+/* All targets, in blocks of at most V_BLOCK or, for a single input, V_BLOCK_ONE: `nt` of them from number `t` on. */
+W2V_INLINE int64_t blocks_of_tile(const w2v_tile *tile) {
+    return tile->n_inputs == 1 ? n_blocks(tile->n_targets, V_BLOCK_ONE) : n_blocks(tile->n_targets, V_BLOCK);
+}
+#define FOR_EACH_TARGET_BLOCK(tile) FOR_BLOCKS(t, nt, (tile)->n_targets, blocks_of_tile(tile))
+
 /* The scores of a tile as far as numbers from .. to - 1 of its rows make them, block after block: B x nt from
  * B t on. */
 static void tile_scores(const w2v_tile *tile, int64_t from, int64_t to, w2v_real *scores) {
-    FOR_EACH_BLOCK(t, nt, tile->n_targets)
+    FOR_EACH_TARGET_BLOCK(tile)
     scores_of_width(tile, t, from, to, scores + (int64_t)tile->n_inputs * t, nt);
 }
 
-/* Move numbers from .. to - 1 of all rows: blocks of at most V_BLOCK targets in turn. Where the inputs' steps go to the
- * inputs themselves, later blocks see inputs that earlier ones moved: a difference of second order in lr, as between
+/* Move numbers from .. to - 1 of all rows: blocks of targets in turn. Where the inputs' steps go to the inputs
+ * themselves, later blocks see inputs that earlier ones moved: a difference of second order in lr, as between
  * neighbouring pairs of plain stochastic gradient descent. */
 static void tile_moves(const w2v_tile *tile, int64_t from, int64_t to, const w2v_real *factors) {
-    FOR_EACH_BLOCK(t, nt, tile->n_targets)
-    move_of_width(tile, t, from, to, factors + (int64_t)tile->n_inputs * t, nt);
+    FOR_EACH_TARGET_BLOCK(tile) {
+        const w2v_real *g = factors + (int64_t)tile->n_inputs * t;
+        if (tile->n_inputs == 1) move_one_of_width(tile, t, from, to, g, nt);
+        else move_of_width(tile, t, from, to, g, nt);
+    }
+}
+
+/* One input and one block of targets. Their number is asked for once only: how long the path of the next word is, no
+ * branch predicts. */
+static double one_input_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
+    w2v_real *factors = tile->scratch;
+    vec loss = v_zero();
+#define ONE(NT)                                                                                              \
+    case NT:                                                                                                 \
+        loss = scores_block(tile->inputs, tile->targets, 0, n, factors, tile->weights, 0, lr, 1, NT);        \
+        if (tile->target_steps) move_one_input(tile, 0, 0, n, factors, NT, BOTH_APART);                      \
+        else move_one_input(tile, 0, 0, n, factors, NT, INPUTS_APART);                                       \
+        break;
+    switch (tile->n_targets) {
+        V_FOR_EACH_WIDTH(ONE)
+        V_FOR_EACH_WIDER(ONE)
+    }
+#undef ONE
+    return (double)v_sum(loss);
 }
 
 /* All scores come before the first update. */
 static double logistic_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
+    if (tile->n_inputs == 1 && tile->n_targets <= V_BLOCK_ONE) return one_input_tile(tile, n, lr);
     vec loss = v_zero();
-    FOR_EACH_BLOCK(t, nt, tile->n_targets)
+    FOR_EACH_TARGET_BLOCK(tile)
     loss = v_add(loss, factors_of_width(tile, t, n, tile->scratch + (int64_t)tile->n_inputs * t, lr, nt));
     tile_moves(tile, 0, n, tile->scratch);
     return (double)v_sum(loss);
 }
 
 static void tile_weights(const w2v_tile *tile) {
-    FOR_EACH_BLOCK(t, nt, tile->n_targets)
+    FOR_EACH_TARGET_BLOCK(tile)
     gather_weights(tile, t, nt, tile->scratch + (int64_t)tile->n_inputs * t);
     /* Lanes past the end weigh nothing. */
     v_storeu(tile->scratch + (int64_t)tile->n_inputs * tile->n_targets, v_zero());

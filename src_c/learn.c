@@ -165,12 +165,26 @@ static int32_t add_tokens(w2v_problem *problem, const w2v_rows *rows, const w2v_
     return (int32_t)(problem->past - problem->first);
 }
 
+/* Bring near what add_path will read: of the tokens that come within reach, where their paths begin, and a little
+ * before a token becomes the centre, its path. */
+static void fetch_paths(const w2v_tree *tree, const w2v_window *window) {
+    enum { AHEAD = 2, LINE_NODES = W2V_CACHE_LINE / sizeof *tree->nodes };
+    const int64_t next = window->pos + AHEAD < window->entered ? window->pos + AHEAD : window->entered - 1;
+    const int64_t start = tree->offsets[window->tokens[next]];
+    W2V_PREFETCH_READ(tree->nodes + start);
+    W2V_PREFETCH_READ(tree->nodes + start + LINE_NODES);
+    W2V_PREFETCH_READ(tree->codes + start);
+    for (int64_t p = window->entering; p < window->entered; p++)
+        W2V_PREFETCH_READ(tree->offsets + window->tokens[p]);
+}
+
 int w2v_problem_add(w2v_problem *problem, const w2v_learner *learner, const w2v_window *window, w2v_real lr) {
     const w2v_plan *plan = learner->plan;
     const w2v_rows rows = learner->optimizer.in.vectors; /* a copy: what is stored below cannot change it */
     const size_t n_bytes = (size_t)plan->stride * sizeof(w2v_real);
     for (int64_t p = window->entering; p < window->entered && learner->fetches; p++)
         row_prefetch(row_of(&rows, window->tokens[p]), n_bytes);
+    if (plan->tree && plan->n_words > 1) fetch_paths(plan->tree, window);
     if (window->high - window->low < 2) return 0; /* a centre without contexts teaches nothing */
     const int32_t n = is_joint(plan) ? add_tokens(problem, &rows, window) : add_contexts(problem, &rows, window);
     problem->lr = lr;
@@ -256,17 +270,32 @@ W2V_INLINE w2v_real *add_noise_set(w2v_problem *problem, w2v_learner *learner, i
     return learner->usual_room + W2V_TILE_SLACK;
 }
 
-/* The nodes from the root to the centre; the label of a node is 1 - code. Returns where their weights begin. */
+/* The nodes from the root to the centre; the label of a node is 1 - code. Codes are coin tosses: a branch would be
+ * mispredicted for half of them. By fours, so that the loop's end is foreseen more often; past the path's own end there
+ * is room for what is written. Returns where their weights begin. */
 static w2v_real *add_path(w2v_problem *problem, const w2v_learner *learner) {
+    enum { NEAR_BYTES = 1 << 15 }; /* of the first-level cache; nodes are numbered by falling count */
     const w2v_tree *tree = learner->plan->tree;
-    const int32_t center = problem->centers[0];
+    const w2v_rows rows = learner->optimizer.out.vectors; /* a copy: what is stored below cannot change it */
+    const int32_t most_near = (int32_t)(NEAR_BYTES / (rows.stride * (int64_t)sizeof(w2v_real)));
+    const int64_t start = tree->offsets[problem->centers[0]];
+    const int64_t length = tree->offsets[problem->centers[0] + 1] - start;
+    const int32_t *nodes = tree->nodes;
     w2v_real *at = problem->weights + W2V_TILE_SLACK, *weights = weights_of(problem, at, 1);
-    int64_t end = 0;
-    for (int64_t entry = tree->offsets[center]; entry < tree->offsets[center + 1]; entry++) {
-        weights[end] = tree->codes[entry] ? 1 : -1;
-        problem->targets[end++] = out_row(learner, tree->nodes[entry]);
+    w2v_real **targets = problem->targets;
+    w2v_real *const matrices[2] = {rows.shared, rows.hot};
+    int32_t n_near = 0;
+    for (int64_t first = 0; first < length; first += 4) {
+        W2V_UNROLL
+        for (int64_t t = first; t < first + 4; t++) {
+            const int64_t entry = start + (t < length ? t : length - 1);
+            weights[t] = (w2v_real)(2 * tree->codes[entry] - 1);
+            targets[t] = matrices[nodes[entry] < rows.n_hot] + nodes[entry] * rows.stride;
+            n_near += nodes[entry] < most_near;
+        }
     }
-    problem->set_starts[1] = end;
+    problem->n_near = n_near < length ? n_near : (int32_t)length;
+    problem->set_starts[1] = length;
     return at;
 }
 
@@ -366,7 +395,7 @@ static void learn_hits(w2v_learner *learner, const w2v_problem *problem, const w
         tile.targets = &center;
         tile.target_steps = is_plain(plan) ? NULL : &center_steps;
         tile.weights = learner->hit_weights;
-        tile.fetch = NULL;
+        tile.n_fetch = 0;
         learner->hit_weights[0][0] = hits[g];
         work_tile(learner, &tile, problem->lr);
     }
@@ -388,8 +417,9 @@ static int32_t learn_tile(w2v_learner *learner, const w2v_problem *problem, int3
     w2v_problem_tile(problem, plan, first_input, tile);
     tile->scratch = learner->scratch;
     tile->fetch = learner->fetch;
-    if (learner->fetch_end - learner->fetch > tile->n_targets) learner->fetch += tile->n_targets;
-    else learner->fetch = learner->fetch_end = NULL;
+    tile->n_fetch = learner->n_fetch < tile->n_targets ? learner->n_fetch : tile->n_targets;
+    learner->fetch += tile->n_fetch;
+    learner->n_fetch -= tile->n_fetch;
     redirect_steps(learner, tile);
     work_tile(learner, tile, problem->lr);
     if (plan->loss == W2V_NCE) learn_hits(learner, problem, tile, first_input);
@@ -444,10 +474,11 @@ void w2v_learner_finish(w2v_learner *learner) {
 }
 
 void w2v_problem_learn(w2v_learner *learner, w2v_problem *problem, const w2v_problem *later) {
-    learner->fetch = learner->fetch_end = NULL;
+    learner->fetch = problem->targets;
+    learner->n_fetch = 0;
     if (later) {
-        learner->fetch = later->targets;
-        learner->fetch_end = later->targets + later->set_starts[later->n_sets];
+        learner->fetch = later->targets + later->n_near;
+        learner->n_fetch = (int32_t)later->set_starts[later->n_sets] - later->n_near;
     }
     if (learner->plan->model == W2V_SKIP_GRAM) learn_skip_gram(learner, problem);
     else learn_cbow(learner, problem);

@@ -28,6 +28,7 @@ typedef struct {
     w2v_real **context_room; /* where these may begin */
     int64_t *set_starts;     /* [n_sets + 1] into the next */
     w2v_real **targets;      /* rows of out_vecs */
+    int32_t n_near;          /* the first of them, which need no fetching: the nodes next to the root */
     w2v_real *weights;       /* [2^G, weight_stride] as in w2v_tile, for each target and what is in windows g, h, ...:
                               *       row 2^g + 2^h + ... */
     int64_t weight_stride;
@@ -47,8 +48,8 @@ typedef struct {
     w2v_real *scratch;                /* of a tile */
     w2v_real hit_row[2 * W2V_TILE_SLACK], **hit_weights; /* [most inputs] the weights of a tile of hits: all this row */
     w2v_real *usual_room;             /* weights of targets that are all distinct, and room around them */
-    w2v_real *const *fetch;           /* the later problem's targets that no tile has fetched yet ... */
-    w2v_real *const *fetch_end;       /* ... up to here */
+    w2v_real *const *fetch;           /* [n_fetch] the later problem's targets that no tile has fetched yet */
+    int32_t n_fetch;
     int32_t n_unmoved;                /* windows whose steps the optimizer has not yet made moves of, ... */
     w2v_real lr;                      /* ... and what to make them with */
     double loss;                      /* sums since the caller last took them */

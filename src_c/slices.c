@@ -168,7 +168,7 @@ static void fetch_inputs(const hand *h, const w2v_problem *later) {
 static void learn_group(const hand *h, w2v_group *group, const w2v_group *later, const w2v_real *steps) {
     for (int32_t t = 0; t < group->n_tiles; t++) {
         w2v_tile tile = group->tiles[t];
-        tile.fetch = t < later->n_tiles ? later->tiles[t].targets : NULL;
+        if (t < later->n_tiles) tile.fetch = later->tiles[t].targets, tile.n_fetch = later->tiles[t].n_targets;
         if (t < later->n_problems) fetch_inputs(h, &later->problems[t]);
         h->run->kernels->tile_moves(&tile, h->from, h->to, steps + group->starts[t]);
     }

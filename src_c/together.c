@@ -152,6 +152,7 @@ static void close_problem(w2v_chooser *chooser, w2v_group *group) {
         tile->inputs = is_cbow ? hidden_of(group, number, G) : problem->contexts + first;
         tile->input_steps = is_cbow ? hidden_of(group, number, G) + G : tile->inputs;
         tile->target_steps = tile->fetch = NULL;
+        tile->n_fetch = 0;
         w2v_problem_tile(problem, plan, first, tile);
         group->starts[n + 1] = group->starts[n] + (int64_t)tile->n_inputs * tile->n_targets + ROOM_BETWEEN;
         first += tile->n_inputs;

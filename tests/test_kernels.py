@@ -120,6 +120,14 @@ def test_inputs_that_are_updated_in_place_get_their_steps_repeated_ones_too(isa,
 
 
 @pytest.mark.parametrize("isa", ISAS)
+def test_a_tile_of_one_input_matches_its_twin_for_every_number_of_targets(isa):
+    rng = np.random.default_rng(13)
+    for n_targets in range(1, 41):
+        for dim in (16, 100):
+            assert_small(Tile(rng, dim, 1, n_targets).errors(isa))
+
+
+@pytest.mark.parametrize("isa", ISAS)
 def test_later_blocks_of_targets_see_inputs_that_moved_by_one_step_at_most(isa):
     rng = np.random.default_rng(4)
     for n_targets in range(5, 41, 3):

@@ -91,7 +91,8 @@ static void tile_compare(const w2v_kernels *kernels, int64_t n, double size, dou
         .input_steps = x_steps.rows,
         .targets = y.rows,
         .weights = weight_rows,
-        .fetch = uniform() < 0.5 ? NULL : y_start.rows,
+        .fetch = y_start.rows,
+        .n_fetch = T > W2V_TILE_SLACK && uniform() < 0.5 ? T - W2V_TILE_SLACK : 0,
         .target_steps = uniform() < 0.5 ? NULL : y_steps.rows,
         .scratch = scratch,
     };
