@@ -65,6 +65,8 @@ def windows(lines: Sequence[Sequence[int]], window: int) -> list[tuple[int, list
 
 # ---- kernels ----
 
+ANY_NUMBER = 1000, 1000
+
 
 def logistic_tile(
     inputs: np.ndarray,
@@ -74,13 +76,13 @@ def logistic_tile(
     weights: np.ndarray | Sequence[float],
     lr: float,
     steps: np.ndarray | None = None,
-    most_at_once: int = 1000,
+    most_at_once: tuple[int, int] = ANY_NUMBER,
 ) -> float:
     """Score, loss and update of some inputs against distinct targets, in place.
 
     `weights`, [T] or [B, T], are negative where a target was observed.
-    After all scores, `most_at_once` targets at most learn together, as the registers of an instruction set
-    have it; later ones see inputs that earlier ones have moved.
+    After all scores, `most_at_once` targets at most (of one input, of several) learn together, as the registers of
+    an instruction set have it; later ones see inputs that earlier ones have moved.
     """
     assert len(set(target_ids)) == len(target_ids)
     target_ids = np.asarray(target_ids)
@@ -89,7 +91,7 @@ def logistic_tile(
     z = np.where(weights < 0, -scores, scores)
     guard = SCORE_LIMIT / np.maximum(SCORE_LIMIT, np.abs(z))
     g = -lr * weights * expit(z) * guard
-    n_blocks = -(-len(target_ids) // most_at_once)
+    n_blocks = -(-len(target_ids) // most_at_once[len(input_ids) > 1])
     first = 0
     for block in range(n_blocks):
         part = slice(first, first + (len(target_ids) - first) // (n_blocks - block))
@@ -288,7 +290,7 @@ def train_epoch(
     tile_inputs: int,
     noise_fields: Mapping[str, Any],
     step_windows: int = 1,
-    most_at_once: int = 1000,
+    most_at_once: tuple[int, int] = ANY_NUMBER,
 ) -> Trained:
     """One epoch with one thread, in place; for text of one piece, so that `lr` is that of its start, and few targets.
 
