@@ -71,9 +71,10 @@ struct w2v_kernels {
     /* ... the weights in the same order, to the tile's scratch: some time before they are wanted, as they are written
      * in pieces and read in other pieces; ... */
     void (*tile_weights)(const w2v_tile *tile);
-    /* ... the loss, and the steps that these weights and all parts of the scores make; ... */
-    double (*tile_steps)(const w2v_tile *tile, const w2v_parts *parts, w2v_real lr,
-                         w2v_real *steps /* OUT [B T + W2V_TILE_SLACK] */);
+    /* ... the loss, and the steps that these weights and all parts of the scores make, of any number of tiles whose
+     * scores stand one behind the other; ... */
+    double (*steps)(const w2v_parts *parts, const w2v_real *weights, int64_t n, w2v_real lr,
+                    w2v_real *steps /* OUT [n + W2V_TILE_SLACK] */);
     /* ... and what these do to numbers from .. to - 1 of the rows. */
     void (*tile_moves)(const w2v_tile *tile, int64_t from, int64_t to, const w2v_real *steps);
     /* sum[n] = scale * (rows[0] + ... + rows[n_rows-1]). */

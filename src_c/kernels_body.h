@@ -300,20 +300,20 @@ static double logistic_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
 static void tile_weights(const w2v_tile *tile) {
     FOR_EACH_TARGET_BLOCK(tile)
     gather_weights(tile, t, nt, tile->scratch + (int64_t)tile->n_inputs * t);
-    /* Lanes past the end weigh nothing. */
-    v_storeu(tile->scratch + (int64_t)tile->n_inputs * tile->n_targets, v_zero());
 }
 
-static double tile_steps(const w2v_tile *tile, const w2v_parts *parts, w2v_real lr, w2v_real *steps) {
-    const int64_t n_scores = (int64_t)tile->n_inputs * tile->n_targets;
+static double steps_of(const w2v_parts *parts, const w2v_real *weights, int64_t n, w2v_real lr, w2v_real *steps) {
     const vec minus_lr = v_set1(-lr);
     vec loss = v_zero();
-    for (int64_t k = 0; k < n_scores; k += V_WIDTH) {
-        vec score = v_loadu(parts->first + k);
+    for (int64_t k = 0; k < n; k += V_WIDTH) {
+        vec score = v_loadu(parts->first + k), weight = v_loadu(weights + k);
         for (int64_t part = 1; part < parts->n; part++)
             score = v_add(score, v_loadu(parts->first + part * parts->apart + k));
-        if (n_scores - k < V_WIDTH) score = v_lanes(0, (int)(n_scores - k), score, v_zero());
-        v_storeu(steps + k, v_factor(score, v_loadu(tile->scratch + k), minus_lr, &loss));
+        if (n - k < V_WIDTH) { /* lanes past the end weigh nothing */
+            score = v_lanes(0, (int)(n - k), score, v_zero());
+            weight = v_lanes(0, (int)(n - k), weight, v_zero());
+        }
+        v_storeu(steps + k, v_factor(score, weight, minus_lr, &loss));
     }
     return (double)v_sum(loss);
 }
@@ -486,7 +486,7 @@ static void adam_row(w2v_real *row, w2v_real *state, const w2v_real *descent, in
 #define W2V_TEXT(a) W2V_TEXT_(a)
 
 const w2v_kernels W2V_JOIN(w2v_kernels_, V_ISA) = {W2V_TEXT(V_ISA), logistic_tile, tile_scores, tile_weights,
-                                                     tile_steps, tile_moves,
+                                                     steps_of, tile_moves,
                                                      rows_sum, rows_add, dot,
                                                      row_max, exp_row, scale_row, logistic_row, blackout_row,
                                                      product, columns_max, columns_exp, columns_scale, code_products,

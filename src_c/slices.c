@@ -36,8 +36,7 @@ typedef struct {
     w2v_real *parts;         /* [n_slices, MOST_STRANDS, room] of scores */
     w2v_real *weights;       /* [MOST_STRANDS, room] */
     w2v_real *steps;         /* [MOST_STRANDS, room] what becomes of both */
-    double *losses;          /* [MOST_STRANDS, most_tiles] */
-    int64_t most_tiles;
+    double *losses;          /* [MOST_STRANDS, W2V_LINES_APART bytes] one each */
     w2v_real **rows;         /* [n_threads, 2W] each thread's own */
     w2v_notes *notes;        /* [n_threads] the same */
     w2v_barrier barrier;
@@ -57,7 +56,7 @@ typedef struct {
     int32_t choosing;    /* the strand whose next group it has begun to choose, or -1 */
     int64_t tokens_done; /* of the epoch, when these are learnt */
     w2v_real **rows;
-    w2v_notes *notes;
+    w2v_notes notes;
 } hand;
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -89,7 +88,7 @@ static int32_t next_strand(const hand *h) {
 static int choose_window(hand *h) {
     if (h->choosing < 0) h->choosing = next_strand(h);
     if (h->choosing < 0) return 0;
-    if (!w2v_strand_choose(&h->run->strands[h->choosing], h->notes)) h->choosing = -1;
+    if (!w2v_strand_choose(&h->run->strands[h->choosing], &h->notes)) h->choosing = -1;
     return 1;
 }
 
@@ -109,8 +108,22 @@ static void meet(hand *h, int may_choose) {
 
 /* ---- groups ---- */
 
+/* Ask for lines that another thread wrote: all at once, as each takes long to come. */
+static void fetch_bytes(const void *first, size_t n) {
+    for (size_t at = 0; at < n + W2V_CACHE_LINE; at += W2V_CACHE_LINE) W2V_PREFETCH_READ((const char *)first + at);
+}
+static void fetch_numbers(const w2v_real *numbers, int64_t n) { fetch_bytes(numbers, (size_t)n * sizeof *numbers); }
+
 static w2v_real *parts_of(const slices_run *run, int32_t slice, int32_t k) {
     return run->parts + (slice * (int64_t)MOST_STRANDS + k) * run->room;
+}
+
+static int64_t scores_of(const w2v_tile *tile) { return (int64_t)tile->n_inputs * tile->n_targets; }
+
+static w2v_real *steps_of(const slices_run *run, int32_t k) { return run->steps + k * run->room; }
+
+static double *loss_of(const slices_run *run, int32_t k) {
+    return run->losses + (size_t)k * W2V_LINES_APART / sizeof *run->losses;
 }
 
 /* This thread's slices of the scores. */
@@ -120,17 +133,15 @@ static void score_groups(const hand *h, int64_t number) {
     for (int32_t k = 0; k < run->n_strands; k++) {
         w2v_group *group = w2v_strand_group(&run->strands[k], number);
         w2v_group_hide(group, run->plan, h->from, h->to, h->rows);
-        for (int32_t t = 0; t < group->n_tiles; t++)
+        int64_t at = 0;
+        for (int32_t t = 0; t < group->n_tiles; t++) {
+            const w2v_tile *tile = &group->tiles[t];
             for (int32_t s = h->first_slice; s < h->end_slice; s++)
-                run->kernels->tile_scores(&group->tiles[t], h->from + slice_start(run, s) - first,
-                                          h->from + slice_start(run, s + 1) - first,
-                                          parts_of(run, s, k) + group->starts[t]);
+                run->kernels->tile_scores(tile, h->from + slice_start(run, s) - first,
+                                          h->from + slice_start(run, s + 1) - first, parts_of(run, s, k) + at);
+            at += scores_of(tile);
+        }
     }
-}
-
-/* Ask for numbers that another thread wrote: all at once, as each takes long to come. */
-static void fetch_numbers(const w2v_real *numbers, int64_t n) {
-    for (int64_t k = 0; k < n; k += W2V_CACHE_LINE / (int64_t)sizeof(w2v_real)) W2V_PREFETCH_READ(numbers + k);
 }
 
 /* From scores to steps, in a strand of this thread's own: what it chose is near. */
@@ -138,17 +149,17 @@ static void find_steps(const hand *h, int32_t k, const w2v_group *group, w2v_rea
     slices_run *run = h->run;
     w2v_parts parts = {.n = run->n_slices, .apart = MOST_STRANDS * run->room};
     for (int32_t s = 0; s < run->n_slices; s++)
-        if (s < h->first_slice || s >= h->end_slice) fetch_numbers(parts_of(run, s, k), group->starts[group->n_tiles]);
+        if (s < h->first_slice || s >= h->end_slice) fetch_numbers(parts_of(run, s, k), group->n_scores);
+    w2v_real *weights = run->weights + k * run->room;
+    int64_t at = 0;
     for (int32_t t = 0; t < group->n_tiles; t++) {
-        w2v_tile *tile = &group->tiles[t];
-        tile->scratch = run->weights + k * run->room + group->starts[t];
-        run->kernels->tile_weights(tile);
+        w2v_tile tile = group->tiles[t];
+        tile.scratch = weights + at;
+        run->kernels->tile_weights(&tile);
+        at += scores_of(&tile);
     }
-    for (int32_t t = 0; t < group->n_tiles; t++) {
-        parts.first = parts_of(run, 0, k) + group->starts[t];
-        run->losses[k * run->most_tiles + t] = run->kernels->tile_steps(
-            &group->tiles[t], &parts, lr, run->steps + k * run->room + group->starts[t]);
-    }
+    parts.first = parts_of(run, 0, k);
+    *loss_of(run, k) = run->kernels->steps(&parts, weights, group->n_scores, lr, steps_of(run, k));
 }
 
 static void find_all_steps(const hand *h, int64_t number) {
@@ -158,10 +169,25 @@ static void find_all_steps(const hand *h, int64_t number) {
         if (is_mine(h, k)) find_steps(h, k, w2v_strand_group(&run->strands[k], number), lr);
 }
 
-/* Bring near what a later group needs; its targets are fetched by the kernel. */
-static void fetch_inputs(const hand *h, const w2v_problem *later) {
-    for (int32_t i = 0; i < later->n_contexts; i++)
-        row_prefetch(later->contexts[i] + h->from, (size_t)(h->to - h->from) * sizeof(w2v_real));
+/* Bring near what a later group needs: the inputs of its tile, or the contexts of its problem, number t. Targets are
+ * fetched by the kernel. */
+static void fetch_inputs(const hand *h, const w2v_group *later, int32_t t) {
+    const int is_cbow = h->run->plan->model == W2V_CBOW;
+    if (t >= (is_cbow ? later->n_problems : later->n_tiles)) return;
+    w2v_real *const *rows = is_cbow ? later->problems[t].contexts : later->tiles[t].inputs;
+    const int32_t n = is_cbow ? later->problems[t].n_contexts : later->tiles[t].n_inputs;
+    for (int32_t i = 0; i < n; i++) row_prefetch(rows[i] + h->from, (size_t)(h->to - h->from) * sizeof(w2v_real));
+}
+
+/* What other threads chose, before it is wanted, and where the group after it begins. */
+static void fetch_choices(const hand *h, int64_t number) {
+    for (int32_t k = 0; k < h->run->n_strands; k++) {
+        const w2v_group *group = w2v_strand_group(&h->run->strands[k], number);
+        if (is_mine(h, k)) continue;
+        fetch_bytes(w2v_strand_group(&h->run->strands[k], number + 1), offsetof(w2v_group, apart));
+        fetch_bytes(group->tiles, (size_t)group->n_tiles * sizeof *group->tiles);
+        fetch_bytes(group->rows, (size_t)group->n_rows * sizeof *group->rows);
+    }
 }
 
 /* This thread's slices of the rows are moved, while those of the group after it are fetched. */
@@ -169,8 +195,9 @@ static void learn_group(const hand *h, w2v_group *group, const w2v_group *later,
     for (int32_t t = 0; t < group->n_tiles; t++) {
         w2v_tile tile = group->tiles[t];
         if (t < later->n_tiles) tile.fetch = later->tiles[t].targets, tile.n_fetch = later->tiles[t].n_targets;
-        if (t < later->n_problems) fetch_inputs(h, &later->problems[t]);
-        h->run->kernels->tile_moves(&tile, h->from, h->to, steps + group->starts[t]);
+        fetch_inputs(h, later, t);
+        h->run->kernels->tile_moves(&tile, h->from, h->to, steps);
+        steps += scores_of(&tile);
     }
     w2v_group_spread(group, h->run->plan, h->from, h->to, h->rows);
 }
@@ -179,11 +206,11 @@ static void learn_groups(const hand *h, int64_t number) {
     slices_run *run = h->run;
     for (int32_t k = 0; k < run->n_strands; k++) {
         const w2v_group *group = w2v_strand_group(&run->strands[k], number);
-        if (!is_mine(h, k)) fetch_numbers(run->steps + k * run->room, group->starts[group->n_tiles]);
+        if (!is_mine(h, k)) fetch_numbers(steps_of(run, k), group->n_scores);
     }
     for (int32_t k = 0; k < run->n_strands; k++)
         learn_group(h, w2v_strand_group(&run->strands[k], number), w2v_strand_group(&run->strands[k], number + 1),
-                    run->steps + k * run->room);
+                    steps_of(run, k));
 }
 
 /* ---- the last thread's additional duties ---- */
@@ -204,8 +231,8 @@ static void judge(const hand *h, int64_t number) {
     if (!is_last(h)) return;
     for (int32_t k = 0; k < run->n_strands; k++) {
         const w2v_group *group = w2v_strand_group(&run->strands[k], number);
-        for (int32_t t = 0; t < group->n_tiles; t++) loss += run->losses[k * run->most_tiles + t];
-        for (int32_t p = 0; p < group->n_problems; p++) n_predictions += group->problems[p].n_predictions;
+        loss += *loss_of(run, k);
+        n_predictions += group->n_predictions;
     }
     sum_add(&progress->loss, loss);
     atomic_add(&progress->n_predictions, n_predictions);
@@ -246,14 +273,15 @@ static int begin_groups(hand *h) {
 
 static void learn_shards(hand *h) {
     slices_run *run = h->run;
-    have_groups(h, 0);
+    have_groups(h, 1); /* two ahead, so that they have been fetched when they are wanted */
     meet(h, 0);
     score_groups(h, 0);
     while (begin_groups(h)) {
         meet(h, 1);
         if (run->status != W2V_OK) break;
+        fetch_choices(h, h->number + 1);
         find_all_steps(h, h->number);
-        have_groups(h, h->number + 1);
+        have_groups(h, h->number + 2);
         meet(h, 1);
         learn_groups(h, h->number);
         judge(h, h->number);
@@ -274,7 +302,7 @@ static void work(slices_run *run, int64_t tokens_done) {
     h.from = run->parted.from[h.thread];
     h.to = run->parted.to[h.thread];
     h.rows = run->rows + h.thread * 2 * (int64_t)run->plan->window;
-    h.notes = &run->notes[h.thread];
+    h.notes = run->notes[h.thread];
     w2v_parted_take(&run->parted, h.thread);
     for (choose_shards(&h); run->shard >= 0; choose_shards(&h)) learn_shards(&h);
     w2v_parted_return(&run->parted, h.thread);
@@ -285,10 +313,10 @@ static void run_free(slices_run *run) {
     for (int32_t thread = 0; run->notes && thread < run->barrier.n_threads; thread++)
         w2v_notes_free(&run->notes[thread]);
     free(run->notes);
-    free(run->losses);
     aligned_free(run->parts);
     aligned_free(run->steps);
     aligned_free(run->weights);
+    aligned_free(run->losses);
     free(run->rows);
     w2v_parted_free(&run->parted);
 }
@@ -316,11 +344,10 @@ static w2v_status run_init(slices_run *run, const w2v_plan *plan, const int32_t 
     run->plan = &run->parted.plan;
     run->n_shards = w2v_shard_count(n_ids);
     run->room = w2v_group_room(plan);
-    run->most_tiles = w2v_group_tiles(plan);
     run->parts = new_numbers(run->n_slices * MOST_STRANDS * run->room);
     run->steps = new_numbers(MOST_STRANDS * run->room);
     run->weights = new_numbers(MOST_STRANDS * run->room);
-    run->losses = malloc((size_t)(MOST_STRANDS * run->most_tiles) * sizeof *run->losses);
+    run->losses = aligned_new((size_t)MOST_STRANDS * W2V_LINES_APART);
     run->rows = malloc((size_t)n_threads * 2 * (size_t)plan->window * sizeof *run->rows);
     run->notes = calloc((size_t)n_threads, sizeof *run->notes);
     int ready = run->parts && run->steps && run->weights && run->losses && run->rows && run->notes;

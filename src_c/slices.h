@@ -7,6 +7,9 @@
  * rows. Nothing races, and no sum depends on who computed its terms. While a thread waits for the others it chooses
  * windows of later steps (together.h): each shard has one thread that does.
  *
+ * What one core writes comes late to another, by half a microsecond where they are far apart. So lines that cross are
+ * few, none is written by one thread while another reads it, and all are asked for at once, before they are wanted.
+ *
  * DIFFERS from the racing mode in what is old when it is used: the scores of a step are those of the rows before any of
  * its windows was learnt. There, windows are stale by what other threads are doing meanwhile, and frequent rows by
  * much more. */

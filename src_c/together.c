@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Between the scores of two tiles: kernels write and read a little more than there is. */
-enum { ROOM_BETWEEN = 2 * W2V_TILE_SLACK };
+#include "buffer.h"
 
 static int32_t most_problems(const w2v_plan *plan) {
     const int32_t G = is_joint(plan) ? 1 : windows_together(plan); /* joint windows may be any number */
@@ -20,7 +19,7 @@ static int64_t most_inputs(const w2v_plan *plan) {
 int64_t w2v_group_tiles(const w2v_plan *plan) { return most_problems(plan) * most_inputs(plan); }
 
 int64_t w2v_group_room(const w2v_plan *plan) {
-    return w2v_group_tiles(plan) * (w2v_most_targets(plan) + ROOM_BETWEEN);
+    return w2v_group_tiles(plan) * w2v_most_targets(plan) + 2 * W2V_TILE_SLACK;
 }
 
 /* Rows of a group's hidden vectors and what they learn. */
@@ -31,8 +30,8 @@ static int64_t hidden_rows_of(const w2v_plan *plan) {
 static void group_free(w2v_group *group) {
     for (int32_t i = 0; i < group->most; i++) w2v_problem_free(&group->problems[i]);
     free(group->problems);
-    free(group->tiles);
-    free(group->starts);
+    aligned_free(group->tiles);
+    aligned_free(group->rows);
     free(group->hidden);
     memset(group, 0, sizeof *group);
 }
@@ -40,12 +39,13 @@ static void group_free(w2v_group *group) {
 static w2v_status group_init(w2v_group *group, const w2v_plan *plan, w2v_real *hidden_rows) {
     const size_t most = (size_t)most_problems(plan), n_tiles = (size_t)w2v_group_tiles(plan);
     const size_t n_hidden = (size_t)hidden_rows_of(plan);
+    const size_t n_rows = n_tiles * (size_t)(1 + w2v_most_targets(plan)) + W2V_TILE_SLACK;
     memset(group, 0, sizeof *group);
     group->problems = calloc(most, sizeof *group->problems);
-    group->tiles = malloc(n_tiles * sizeof *group->tiles);
-    group->starts = calloc(n_tiles + 1, sizeof *group->starts);
+    group->tiles = aligned_new(n_tiles * sizeof *group->tiles);
+    group->rows = aligned_new(n_rows * sizeof *group->rows);
     group->hidden = malloc((n_hidden + 1) * sizeof *group->hidden);
-    int ready = group->problems && group->tiles && group->starts && group->hidden;
+    int ready = group->problems && group->tiles && group->rows && group->hidden;
     while (ready && group->most < (int32_t)most)
         ready = w2v_problem_init(&group->problems[group->most++], plan) == W2V_OK;
     if (!ready) {
@@ -53,49 +53,52 @@ static w2v_status group_init(w2v_group *group, const w2v_plan *plan, w2v_real *h
         return W2V_ERR_MEMORY;
     }
     for (size_t i = 0; i < n_hidden; i++) group->hidden[i] = hidden_rows + i * (size_t)plan->stride;
+    /* A tile fetches as many rows as it has targets itself: what lies past the last one must be some row, too. */
+    for (size_t i = 0; i < n_rows; i++) group->rows[i] = plan->out_vecs;
     return W2V_OK;
 }
 
+/* A note: the lowest bits count how often the word is an input, the next one is for a centre, and the others are the
+ * number of the group. Nothing has to be erased when the next one begins. */
+enum { NOTE_CENTER = 8, NOTE_GROUP = 16 }; /* W2V_MOST_ALIKE_INPUTS < NOTE_CENTER */
+
 w2v_status w2v_notes_init(w2v_notes *notes, const w2v_plan *plan) {
-    const size_t n_words = (size_t)plan->n_words, widest = 2 * (size_t)plan->window + 1;
-    /* A group has all its windows, and one more that did not fit. */
-    const size_t n_noted = ((size_t)most_problems(plan) * (size_t)windows_together(plan) + 1) * widest;
-    memset(notes, 0, sizeof *notes);
-    notes->n_inputs = calloc(n_words, 1);
-    notes->is_center = calloc(n_words, 1);
-    notes->noted = malloc(n_noted * sizeof *notes->noted);
-    if (notes->n_inputs && notes->is_center && notes->noted) return W2V_OK;
-    w2v_notes_free(notes);
-    return W2V_ERR_MEMORY;
+    *notes = (w2v_notes){.n_words = plan->n_words, .group = NOTE_GROUP};
+    notes->words = calloc((size_t)plan->n_words, sizeof *notes->words);
+    return notes->words ? W2V_OK : W2V_ERR_MEMORY;
 }
 
 void w2v_notes_free(w2v_notes *notes) {
-    free(notes->n_inputs);
-    free(notes->is_center);
-    free(notes->noted);
+    free(notes->words);
     memset(notes, 0, sizeof *notes);
 }
 
+/* Begin a group, to which what is noted of others means nothing. */
 static void forget_words(w2v_notes *notes) {
-    for (int32_t i = 0; i < notes->n_noted; i++)
-        notes->n_inputs[notes->noted[i]] = notes->is_center[notes->noted[i]] = 0;
-    notes->n_noted = 0;
+    notes->group = (uint16_t)(notes->group + NOTE_GROUP);
+    if (notes->group) return;
+    memset(notes->words, 0, (size_t)notes->n_words * sizeof *notes->words); /* numbers begin anew */
+    notes->group = NOTE_GROUP;
+}
+
+/* What is noted of a word in this group. */
+W2V_INLINE uint16_t note_of(const w2v_notes *notes, int32_t word) {
+    const uint16_t note = notes->words[word];
+    return (note ^ notes->group) < NOTE_GROUP ? note : notes->group;
 }
 
 /* Note the words of a window; returns whether it may join the others. */
 static int note_words(w2v_notes *notes, const w2v_window *window) {
     const int32_t *tokens = window->tokens, center = tokens[window->pos];
-    int32_t *noted = notes->noted + notes->n_noted;
-    int fits = !notes->is_center[center];
-    notes->is_center[center] = 1;
+    const uint16_t note = note_of(notes, center), most = (uint16_t)(notes->group + W2V_MOST_ALIKE_INPUTS);
+    int fits = !(note & NOTE_CENTER);
     for (int64_t p = window->low; p < window->high; p++) {
-        uint8_t *n_inputs = &notes->n_inputs[tokens[p]];
-        *noted++ = tokens[p];
-        if (p == window->pos) continue;
-        if (*n_inputs == W2V_MOST_ALIKE_INPUTS) fits = 0;
-        else ++*n_inputs;
+        const uint16_t before = note_of(notes, tokens[p]);
+        const int is_full = p != window->pos && (before & ~NOTE_CENTER) == most;
+        fits &= !is_full;
+        notes->words[tokens[p]] = (uint16_t)(before + (p != window->pos && !is_full));
     }
-    notes->n_noted = (int32_t)(noted - notes->noted);
+    notes->words[center] |= NOTE_CENTER;
     return fits;
 }
 
@@ -136,6 +139,14 @@ static int read_window(w2v_chooser *chooser, w2v_group *group) {
     return 1;
 }
 
+/* Copy some rows' places behind those that the group has. */
+static w2v_real *const *add_rows(w2v_group *group, w2v_real *const *rows, int64_t n) {
+    w2v_real **to = group->rows + group->n_rows;
+    for (int64_t i = 0; i < n; i++) to[i] = rows[i];
+    group->n_rows += n;
+    return to;
+}
+
 /* Choose the targets of the problem that windows were being added to, and make its tiles. */
 static void close_problem(w2v_chooser *chooser, w2v_group *group) {
     const w2v_plan *plan = chooser->plan;
@@ -145,24 +156,27 @@ static void close_problem(w2v_chooser *chooser, w2v_group *group) {
     w2v_problem_close(problem, &chooser->learner);
     if (group->n_problems < group->most) w2v_problem_empty(&group->problems[group->n_problems], chooser->plan);
     const int32_t n_inputs = is_cbow ? problem->n_windows : problem->n_contexts;
+    w2v_real *const *contexts = is_cbow ? NULL : add_rows(group, problem->contexts, n_inputs);
+    w2v_real *const *targets = add_rows(group, problem->targets, problem->set_starts[problem->n_sets]);
+    group->n_predictions += problem->n_predictions;
     for (int32_t first = 0; first < n_inputs;) {
-        const int32_t n = group->n_tiles++;
-        w2v_tile *tile = &group->tiles[n];
+        w2v_tile *tile = &group->tiles[group->n_tiles++];
         tile->n_inputs = n_inputs - first;
-        tile->inputs = is_cbow ? hidden_of(group, number, G) : problem->contexts + first;
+        tile->inputs = is_cbow ? hidden_of(group, number, G) : contexts + first;
         tile->input_steps = is_cbow ? hidden_of(group, number, G) + G : tile->inputs;
         tile->target_steps = tile->fetch = NULL;
         tile->n_fetch = 0;
         w2v_problem_tile(problem, plan, first, tile);
-        group->starts[n + 1] = group->starts[n] + (int64_t)tile->n_inputs * tile->n_targets + ROOM_BETWEEN;
+        tile->targets = targets + (tile->targets - problem->targets);
+        group->n_scores += (int64_t)tile->n_inputs * tile->n_targets;
         first += tile->n_inputs;
     }
 }
 
 /* Begin to fill it. */
 static void group_empty(w2v_group *group, const w2v_plan *plan) {
-    group->n_problems = group->n_windows = group->n_tiles = 0;
-    group->n_tokens = 0;
+    group->n_problems = group->n_windows = group->n_tiles = group->n_predictions = 0;
+    group->n_tokens = group->n_scores = group->n_rows = 0;
     w2v_problem_empty(&group->problems[0], plan);
 }
 
@@ -191,6 +205,9 @@ int64_t w2v_strand_hidden(const w2v_plan *plan) { return W2V_GROUPS_EACH * hidde
 w2v_status w2v_strand_init(w2v_strand *strand, const w2v_plan *plan, const int32_t *ids, int64_t n_ids,
                            w2v_real *hidden_rows) {
     int ready = chooser_init(&strand->chooser, plan, ids, n_ids) == W2V_OK;
+    strand->groups = aligned_new(W2V_GROUPS_EACH * sizeof *strand->groups);
+    if (!strand->groups) return W2V_ERR_MEMORY;
+    memset(strand->groups, 0, W2V_GROUPS_EACH * sizeof *strand->groups);
     for (int g = 0; ready && g < W2V_GROUPS_EACH; g++)
         ready = group_init(&strand->groups[g], plan, hidden_rows + g * hidden_rows_of(plan) * plan->stride) == W2V_OK;
     return ready ? W2V_OK : W2V_ERR_MEMORY;
@@ -198,7 +215,8 @@ w2v_status w2v_strand_init(w2v_strand *strand, const w2v_plan *plan, const int32
 
 void w2v_strand_free(w2v_strand *strand) {
     chooser_free(&strand->chooser);
-    for (int g = 0; g < W2V_GROUPS_EACH; g++) group_free(&strand->groups[g]);
+    for (int g = 0; g < W2V_GROUPS_EACH && strand->groups; g++) group_free(&strand->groups[g]);
+    aligned_free(strand->groups);
 }
 
 void w2v_strand_start(w2v_strand *strand, int64_t shard) {

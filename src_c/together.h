@@ -11,23 +11,28 @@
 #include "learn.h"
 
 enum { W2V_MOST_ALIKE_INPUTS = 4 };
+/* Bytes between what one thread writes and another reads: processors fetch lines in pairs. */
+enum { W2V_LINES_APART = 2 * W2V_CACHE_LINE };
 
+/* Whoever chooses a group fills it; others read it but for its problems, and rows of CBOW's contexts. What they read is
+ * in few cache lines, none of which is being written for another group: lines that cross between cores are slow. */
 typedef struct {
     w2v_problem *problems; /* [most] */
-    int32_t most, n_problems, n_windows;
+    int32_t most, n_problems, n_windows, n_tiles, n_predictions;
     int64_t n_tokens; /* of the text that were done when it was chosen, and not when the one before was */
-    w2v_tile *tiles; /* [n_tiles] but for scratch and rows to fetch, which are each thread's own affair */
-    int64_t *starts; /* [n_tiles + 1] where the scores of a tile are, with some room behind them */
-    int32_t n_tiles;
+    int64_t n_scores; /* of all tiles; they stand one behind the other */
+    int64_t n_rows;
+    w2v_tile *tiles;   /* [n_tiles] but for scratch and rows to fetch, which are each thread's own affair */
+    w2v_real **rows;   /* [n_rows] the targets of all tiles, and skip-gram's inputs */
     w2v_real **hidden; /* [most, 2, G] CBOW's rows: a problem's G hidden vectors, then the G rows where they learn */
+    char apart[W2V_LINES_APART];
 } w2v_group;
 
 /* Which words are in the group that is being chosen. */
 typedef struct {
-    uint8_t *n_inputs;  /* [V] how often a word is an input of the group */
-    uint8_t *is_center; /* [V] */
-    int32_t *noted;     /* [n_noted] the words that these two know of */
-    int32_t n_noted;
+    uint16_t *words; /* [V] what is noted of each: the last group it was in, and as what (see together.c) */
+    int64_t n_words;
+    uint16_t group; /* the number of this one, as it is in notes */
 } w2v_notes;
 
 /* Reads the text of a shard and chooses. */
@@ -43,10 +48,12 @@ typedef struct {
  * the one before: others are chosen ahead. */
 enum { W2V_GROUPS_EACH = 6 };
 typedef struct {
+    w2v_group *groups; /* [W2V_GROUPS_EACH] a ring */
+    char apart[W2V_LINES_APART]; /* only its thread reads what follows */
     w2v_chooser chooser;
-    w2v_group groups[W2V_GROUPS_EACH]; /* a ring */
     int64_t n_chosen;
     int is_begun; /* is the next one? */
+    char apart_too[W2V_LINES_APART];
 } w2v_strand;
 
 /* Most tiles of a group, and the numbers that its scores take. */

@@ -78,6 +78,14 @@ def test_pauses_change_no_bit(kind):
     assert digest(paused) == digest(Word2Vec(text, **settings, workers=1))
 
 
+def test_groups_may_be_more_than_notes_can_number():
+    """A word's note names one of 4,095 groups; with one worker they begin anew twice, with two at other places."""
+    n_tokens = sum(map(len, TEXT))
+    text = TEXT * (1 + 2 * 4096 * trainer.WINDOWS_AT_ONCE["sg", False] // n_tokens)
+    settings = {**SMALL, "vector_size": 60, "window": 1, "negative": 1, "sample": 0, "epochs": 1, "sg": 1}
+    assert len({digest(Word2Vec(text, **settings, workers=n, deterministic=True)) for n in (1, 2)}) == 1
+
+
 def test_another_seed_gives_other_bytes():
     settings = {**SMALL, "sg": 1, "workers": 2, "deterministic": True}
     assert digest(Word2Vec(TEXT, **settings)) != digest(Word2Vec(TEXT, **settings, seed=2))
