@@ -53,7 +53,7 @@ static w2v_status group_init(w2v_group *group, const w2v_plan *plan, w2v_real *h
         return W2V_ERR_MEMORY;
     }
     for (size_t i = 0; i < n_hidden; i++) group->hidden[i] = hidden_rows + i * (size_t)plan->stride;
-    /* A tile fetches as many rows as it has targets itself: what lies past the last one must be some row, too. */
+    /* A tile may fetch what lies past the last one (kernels.h): it must be some row, too. */
     for (size_t i = 0; i < n_rows; i++) group->rows[i] = plan->out_vecs;
     return W2V_OK;
 }
