@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Sized
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from operator import index
@@ -270,8 +269,9 @@ def count_and_encode(
     counters = [WordCounter() for _ in range(options.n_threads)]
     with IdStore(options.budget, corpus.likely_ids) as store:
         totals = _read(corpus, counters, True, store, options)
-        merged_ids = _merge(counters)
-        counter = counters.pop()
+        counter, merged_ids = counters.pop(0), []
+        while counters:  # each is freed when it has been merged
+            merged_ids.append(counter.merge(counters.pop(0)))
         old_ids = None if old is None else add_vocabulary(counter, old)
         chosen = choose_words(counter, rules, old_ids)
         keeps_raw = raw_counts or (old is not None and old.raw_counts is not None)
@@ -282,23 +282,6 @@ def count_and_encode(
         ids = store.finish(numberings, options.n_threads)
     n_tokens = int(vocabulary.counts.sum()) if old is None else _count_tokens(ids)
     return vocabulary, EncodedCorpus(ids, n_tokens, totals.n_lines, totals.n_words)
-
-
-def _merge(counters: list[WordCounter]) -> list[npt.NDArray[np.int32]]:
-    """Merge all into the first, the only one left; returns for each other one the ids there of its words."""
-    n, step = len(counters), 1
-    ids = [np.empty(0, np.int32)] * n  # of its words in the counter that it has been merged into
-    with ThreadPoolExecutor(max(1, n // 2)) as pool:
-        while len(counters) > 1:
-            each_pair = pool.map if len(counters) > 3 else map  # one pair needs no other thread
-            merged = each_pair(WordCounter.merge, counters[::2], counters[1::2])
-            for other, new_ids in zip(range(step, n, 2 * step), merged, strict=True):
-                ids[other] = new_ids
-                for earlier in range(other + 1, min(other + step, n)):  # merged into `other` before
-                    ids[earlier] = new_ids[ids[earlier]]
-            del counters[1::2]
-            step *= 2
-    return ids[1:]
 
 
 def encode(
