@@ -104,25 +104,25 @@ static int note_words(w2v_notes *notes, const w2v_window *window) {
 
 static void chooser_free(w2v_chooser *chooser) {
     w2v_walk_free(&chooser->walk);
-    w2v_learner_free(&chooser->learner);
+    w2v_choice_free(&chooser->choice);
     memset(chooser, 0, sizeof *chooser);
 }
 
 static w2v_status chooser_init(w2v_chooser *chooser, const w2v_plan *plan, const int32_t *ids, int64_t n_ids) {
     memset(chooser, 0, sizeof *chooser);
     chooser->plan = plan;
+    chooser->in_rows = (w2v_rows){.shared = plan->in_vecs, .stride = plan->stride};
+    chooser->out_rows = (w2v_rows){.shared = plan->out_vecs, .stride = plan->stride};
     if (w2v_walk_init(&chooser->walk, plan, ids, n_ids) == W2V_OK &&
-        w2v_learner_init(&chooser->learner, plan) == W2V_OK) {
-        chooser->learner.fetches = 0;
+        w2v_choice_init(&chooser->choice, plan, &chooser->in_rows, &chooser->out_rows) == W2V_OK)
         return W2V_OK;
-    }
     chooser_free(chooser);
     return W2V_ERR_MEMORY;
 }
 
 static void chooser_start(w2v_chooser *chooser, int64_t shard) {
     w2v_walk_start(&chooser->walk, shard);
-    w2v_learner_start(&chooser->learner, shard);
+    w2v_choice_start(&chooser->choice, shard);
     chooser->has_window = 0;
 }
 
@@ -153,7 +153,7 @@ static void close_problem(w2v_chooser *chooser, w2v_group *group) {
     const int is_cbow = plan->model == W2V_CBOW;
     const int32_t number = group->n_problems++, G = windows_together(plan);
     w2v_problem *problem = &group->problems[number];
-    w2v_problem_close(problem, &chooser->learner);
+    w2v_problem_close(problem, &chooser->choice);
     if (group->n_problems < group->most) w2v_problem_empty(&group->problems[group->n_problems], chooser->plan);
     const int32_t n_inputs = is_cbow ? problem->n_windows : problem->n_contexts;
     w2v_real *const *contexts = is_cbow ? NULL : add_rows(group, problem->contexts, n_inputs);
@@ -191,7 +191,7 @@ static int chooser_add(w2v_chooser *chooser, w2v_notes *notes, w2v_group *group)
         if (!w2v_problem_takes(&group->problems[group->n_problems], chooser->plan, &chooser->window))
             close_problem(chooser, group);
         group->n_windows++;
-        if (w2v_problem_add(&group->problems[group->n_problems], &chooser->learner, &chooser->window, 0))
+        if (w2v_problem_add(&group->problems[group->n_problems], &chooser->choice, &chooser->window, 0))
             close_problem(chooser, group);
         if (group->n_windows < chooser->plan->windows_at_once) return 1;
     }

@@ -8,7 +8,7 @@
 #ifndef W2V_TOGETHER_H
 #define W2V_TOGETHER_H
 
-#include "learn.h"
+#include "problem.h"
 
 enum { W2V_MOST_ALIKE_INPUTS = 4 };
 /* Bytes between what one thread writes and another reads: processors fetch lines in pairs. */
@@ -39,7 +39,8 @@ typedef struct {
 typedef struct {
     const w2v_plan *plan;
     w2v_walk walk;
-    w2v_learner learner; /* for its noise words and its view of the matrices: it learns nothing */
+    w2v_choice choice;
+    w2v_rows in_rows, out_rows;
     w2v_window window;   /* the next one, if ... */
     int has_window;      /* ... it was read already and did not fit the last group */
 } w2v_chooser;

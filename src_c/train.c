@@ -93,7 +93,7 @@ static void learn_oldest(worker *w, const w2v_problem *newest) {
 /* The problem that windows are being added to is complete: choose its targets, and learn what has waited longest. */
 static void close_newest(worker *w) {
     w2v_problem *newest = newest_of(w);
-    w2v_problem_close(newest, &w->learner);
+    w2v_problem_close(newest, &w->learner.choice);
     w->n_closed++;
     if (w->n_closed - w->n_learnt > PROBLEMS_AHEAD) learn_oldest(w, newest);
 }
@@ -107,7 +107,7 @@ static void learn_ready_windows(const epoch_run *run, worker *w, w2v_real lr) {
             if (flag_get(&run->progress->stop)) return; /* a piece of text may be seconds of work */
         } else {
             if (!w2v_problem_takes(newest_of(w), run->plan, &window)) close_newest(w);
-            if (w2v_problem_add(newest_of(w), &w->learner, &window, lr)) close_newest(w);
+            if (w2v_problem_add(newest_of(w), &w->learner.choice, &window, lr)) close_newest(w);
         }
     }
 }
@@ -126,7 +126,7 @@ static void finish(const epoch_run *run, worker *w) {
 static void learn_shard(epoch_run *run, worker *w, int64_t shard) {
     w2v_walk_start(&w->walk, shard);
     if (is_batched(run->plan)) w2v_sampled_start(&w->sampled, shard);
-    else w2v_learner_start(&w->learner, shard);
+    else w2v_choice_start(&w->learner.choice, shard);
     while (w2v_walk_refill(&w->walk)) {
         if (flag_get(&run->progress->stop)) flag_set(&run->status, W2V_ERR_STOPPED);
         if (flag_get(&run->status) != W2V_OK) break;

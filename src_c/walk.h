@@ -3,7 +3,7 @@
  * A shard is a range of places in the id array, cut without regard to lines: each place belongs to exactly one
  * shard, its token is the centre exactly once (if subsampling keeps it), and contexts reach over the
  * shard's ends into its neighbours, so nothing is lost at a cut. Lines may be of any length: the walk holds a
- * sliding piece of the text. It chooses ids only; what is learnt from a window is learn.c's business.
+ * sliding piece of the text. It chooses ids only; what is learnt from a window is problem.c's business.
  *
  * CBOW's centres that share noise words learn from each other's rows as they were before. Neighbours would be the worst
  * choice, since their contexts are nearly the same, so a piece is cut into as many lanes as there are centres to

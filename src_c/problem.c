@@ -1,0 +1,321 @@
+/* problem.c: see problem.h. */
+#include "problem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int64_t w2v_most_targets(const w2v_plan *plan) {
+    if (plan->loss != W2V_HIERARCHICAL_SOFTMAX) return windows_together(plan) + (int64_t)plan->n_noise;
+    int64_t longest = 0;
+    for (int64_t w = 0; w < plan->n_words; w++) {
+        int64_t length = plan->tree->offsets[w + 1] - plan->tree->offsets[w];
+        if (length > longest) longest = length;
+    }
+    return longest;
+}
+
+/* Noise can be drawn per pair only where a window has several pairs and a loss that draws. */
+static int has_noise_per_pair(const w2v_plan *plan) {
+    return plan->model == W2V_SKIP_GRAM && plan->loss != W2V_HIERARCHICAL_SOFTMAX && !plan->noise_centers;
+}
+
+/* Most targets of a problem, all its sets together. */
+int64_t w2v_problem_targets(const w2v_plan *plan) {
+    const int64_t n_sets = has_noise_per_pair(plan) ? 2 * (int64_t)plan->window : 1;
+    return n_sets * w2v_most_targets(plan);
+}
+
+/* Weights of targets lie in rows, one for each choice of windows, a sum of powers of 2: how often the pairs count that
+ * these windows make with the target. The rows are so far apart: */
+static int64_t weight_stride(const w2v_plan *plan) { return w2v_problem_targets(plan) + W2V_TILE_SLACK; }
+/* How many numbers they are, with what may be read before and after. */
+static size_t weights_room(const w2v_plan *plan) {
+    return ((size_t)1 << windows_together(plan)) * (size_t)weight_stride(plan) + 2 * W2V_TILE_SLACK;
+}
+
+/* The weights where centres and noise words are distinct, as nearly always: the centres, then the noise. */
+static w2v_real *usual_weights(const w2v_plan *plan) {
+    const int32_t G = windows_together(plan);
+    w2v_real *room = calloc(weights_room(plan), sizeof *room);
+    for (int32_t windows = 1; room && windows < 1 << G; windows++) {
+        w2v_real *weights = room + W2V_TILE_SLACK + windows * weight_stride(plan);
+        for (int32_t g = 0; g < G; g++) {
+            const int32_t within = windows >> g & 1;
+            weights[g] = (w2v_real)-within;
+            for (int32_t k = 0; k < plan->n_noise; k++) weights[G + k] += (w2v_real)(within * plan->noise_weight);
+        }
+    }
+    return room;
+}
+
+w2v_status w2v_choice_init(w2v_choice *choice, const w2v_plan *plan, const w2v_rows *in_rows, const w2v_rows *out_rows) {
+    *choice = (w2v_choice){.plan = plan, .in_rows = in_rows, .out_rows = out_rows, .usual_room = usual_weights(plan)};
+    return choice->usual_room ? W2V_OK : W2V_ERR_MEMORY;
+}
+
+void w2v_choice_free(w2v_choice *choice) { free(choice->usual_room); }
+
+void w2v_choice_start(w2v_choice *choice, int64_t shard) {
+    const w2v_plan *plan = choice->plan;
+    /* Counted from the far end, shards name streams that no walk uses. */
+    w2v_noise_start(&choice->noise, plan, rng_stream(plan->seed, plan->epoch, ~(uint64_t)shard));
+}
+
+w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
+    const size_t n_windows = (size_t)windows_together(plan), n_contexts = n_windows * 2 * (size_t)plan->window;
+    const size_t n_sets = has_noise_per_pair(plan) ? n_contexts : 1;
+    const size_t n_targets = (size_t)w2v_problem_targets(plan) + W2V_TILE_SLACK;
+    memset(problem, 0, sizeof *problem);
+    problem->centers = malloc(n_windows * sizeof *problem->centers);
+    problem->context_starts = calloc(n_windows + 1, sizeof *problem->context_starts);
+    problem->reaches = malloc(n_windows * sizeof *problem->reaches);
+    /* Joint windows may reach W tokens further back than the first of them. */
+    problem->context_room = malloc((n_contexts + (size_t)plan->window) * sizeof *problem->context_room);
+    problem->set_starts = calloc(n_sets + 1, sizeof *problem->set_starts);
+    problem->targets = malloc(2 * n_targets * sizeof *problem->targets);
+    problem->weights = calloc(weights_room(plan), sizeof *problem->weights);
+    problem->weight_stride = weight_stride(plan);
+    problem->input_weights = malloc(n_contexts * sizeof *problem->input_weights);
+    problem->hits = malloc(n_sets * n_windows * sizeof *problem->hits);
+    if (!problem->centers || !problem->context_starts || !problem->reaches || !problem->context_room ||
+        !problem->set_starts || !problem->targets || !problem->weights || !problem->input_weights || !problem->hits) {
+        w2v_problem_free(problem);
+        return W2V_ERR_MEMORY;
+    }
+    w2v_problem_empty(problem, plan);
+    /* A tile fetches as many rows as it has targets itself: what lies past the last one must be some row, too. */
+    for (size_t at = 0; at < 2 * n_targets; at++) problem->targets[at] = plan->out_vecs;
+    return W2V_OK;
+}
+
+void w2v_problem_free(w2v_problem *problem) {
+    free(problem->centers);
+    free(problem->context_starts);
+    free(problem->reaches);
+    free(problem->context_room);
+    free(problem->set_starts);
+    free(problem->targets);
+    free(problem->weights);
+    free(problem->input_weights);
+    free(problem->hits);
+    memset(problem, 0, sizeof *problem);
+}
+
+void w2v_problem_empty(w2v_problem *problem, const w2v_plan *plan) {
+    problem->n_windows = problem->n_contexts = problem->n_predictions = 0;
+    problem->contexts = problem->context_room + plan->window;
+}
+
+int w2v_problem_takes(const w2v_problem *problem, const w2v_plan *plan, const w2v_window *window) {
+    const int32_t n = problem->n_windows;
+    return !n || !is_joint(plan) || window->number == problem->reaches[n - 1].center + 1;
+}
+
+/* The contexts of one window. */
+static int32_t add_contexts(w2v_problem *problem, const w2v_rows *rows, const w2v_window *window) {
+    w2v_real **to = problem->contexts + problem->n_contexts;
+    for (int64_t p = window->low; p < window->pos; p++) *to++ = row_of(rows, window->tokens[p]);
+    for (int64_t p = window->pos + 1; p < window->high; p++) *to++ = row_of(rows, window->tokens[p]);
+    return (int32_t)(to - problem->contexts);
+}
+
+/* The tokens that no window before had, to the left and to the right. */
+static int32_t add_tokens(w2v_problem *problem, const w2v_rows *rows, const w2v_window *window) {
+    const int32_t *tokens = window->tokens + window->pos - window->number; /* by their numbers */
+    const int64_t low = window->number + window->low - window->pos, high = low + window->high - window->low;
+    if (!problem->n_windows) problem->first = problem->past = low;
+    while (problem->first > low) *--problem->contexts = row_of(rows, tokens[--problem->first]);
+    for (; problem->past < high; problem->past++)
+        problem->contexts[problem->past - problem->first] = row_of(rows, tokens[problem->past]);
+    problem->reaches[problem->n_windows] = (w2v_reach){low, high, window->number};
+    return (int32_t)(problem->past - problem->first);
+}
+
+/* Bring near what add_path will read: of the tokens that come within reach, where their paths begin, and a little
+ * before a token becomes the centre, its path. */
+static void fetch_paths(const w2v_tree *tree, const w2v_window *window) {
+    enum { AHEAD = 2, LINE_NODES = W2V_CACHE_LINE / sizeof *tree->nodes };
+    const int64_t next = window->pos + AHEAD < window->entered ? window->pos + AHEAD : window->entered - 1;
+    const int64_t start = tree->offsets[window->tokens[next]];
+    W2V_PREFETCH_READ(tree->nodes + start);
+    W2V_PREFETCH_READ(tree->nodes + start + LINE_NODES);
+    W2V_PREFETCH_READ(tree->codes + start);
+    for (int64_t p = window->entering; p < window->entered; p++)
+        W2V_PREFETCH_READ(tree->offsets + window->tokens[p]);
+}
+
+int w2v_problem_add(w2v_problem *problem, const w2v_choice *choice, const w2v_window *window, w2v_real lr) {
+    const w2v_plan *plan = choice->plan;
+    const w2v_rows rows = *choice->in_rows; /* a copy: what is stored below cannot change it */
+    const size_t n_bytes = (size_t)plan->stride * sizeof(w2v_real);
+    for (int64_t p = window->entering; p < window->entered && choice->fetches; p++)
+        row_prefetch(row_of(&rows, window->tokens[p]), n_bytes);
+    if (plan->tree && plan->n_words > 1) fetch_paths(plan->tree, window);
+    if (window->high - window->low < 2) return 0; /* a centre without contexts teaches nothing */
+    const int32_t n = is_joint(plan) ? add_tokens(problem, &rows, window) : add_contexts(problem, &rows, window);
+    problem->lr = lr;
+    problem->n_predictions += plan->model == W2V_CBOW ? 1 : (int32_t)(window->high - window->low - 1);
+    problem->centers[problem->n_windows++] = window->tokens[window->pos];
+    problem->context_starts[problem->n_windows] = problem->n_contexts = n;
+    return problem->n_windows == windows_together(plan);
+}
+
+/* The weights of what is in these windows, a sum of powers of 2, where a set's weights begin `at`. */
+W2V_INLINE w2v_real *weights_of(const w2v_problem *problem, w2v_real *at, int32_t windows) {
+    return at + windows * problem->weight_stride;
+}
+
+/* The target from `start` on that is `row`, among the last that a tile needs distinct, or else a new one at the end,
+ * which weighs nothing yet. */
+static int64_t find_target(w2v_problem *problem, int64_t start, int64_t *end, w2v_real *row, w2v_real *at) {
+    const int64_t first = *end - W2V_TILE_DISTINCT > start ? *end - W2V_TILE_DISTINCT : start;
+    for (int64_t t = *end - 1; t >= first; t--)
+        if (problem->targets[t] == row) return t - start;
+    problem->targets[*end] = row;
+    for (int32_t g = 0; g < problem->n_windows; g++) weights_of(problem, at, 1 << g)[*end - start] = 0;
+    return (*end)++ - start;
+}
+
+/* The centres of the windows and K noise words; returns where their weights begin. A noise word that is drawn again
+ * counts twice, so that the targets a tile updates together are distinct rows. For a window whose centre it is it does
+ * not count, as in word2vec.c, nor for windows joint with that one; with NCE, whose noise may be any word, it is a hit
+ * (see learn_hits). */
+static w2v_real *add_any_noise(w2v_problem *problem, w2v_choice *choice, int32_t set, w2v_noise_run run) {
+    const w2v_plan *plan = choice->plan;
+    const w2v_rows *rows = choice->out_rows;
+    const w2v_real weight = (w2v_real)plan->noise_weight;
+    const int64_t start = problem->set_starts[set];
+    const int32_t *centers = problem->centers, G = problem->n_windows;
+    w2v_real *hits = problem->hits + set;
+    w2v_real *at = problem->weights + W2V_TILE_SLACK + start;
+    int64_t end = start;
+    for (int32_t g = 0; g < G; g++) {
+        const int64_t t = find_target(problem, start, &end, row_of(rows, centers[g]), at);
+        weights_of(problem, at, 1 << g)[t] = -1;
+    }
+    for (int32_t left = plan->n_noise;; run = noise_next(&choice->noise, left)) {
+        for (int32_t k = 0; k < run.n; k++) {
+            const int32_t id = run.ids[k];
+            int is_center = 0;
+            for (int32_t g = 0; g < G; g++) is_center |= id == centers[g];
+            if (is_center && is_joint(plan)) continue;
+            const int64_t t = find_target(problem, start, &end, row_of(rows, id), at);
+            for (int32_t g = 0; g < G; g++)
+                *(id == centers[g] ? &hits[g] : &weights_of(problem, at, 1 << g)[t]) += weight;
+        }
+        if (!(left -= run.n)) break;
+    }
+    /* What is in several windows learns from all of them. */
+    for (int32_t windows = 3; is_joint(plan) && windows < 1 << G; windows++) {
+        const int32_t one = windows & -windows, others = windows - one;
+        const w2v_real *a = weights_of(problem, at, one), *b = weights_of(problem, at, others);
+        w2v_real *sum = weights_of(problem, at, windows);
+        for (int64_t t = 0; others && t < end - start; t++) sum[t] = a[t] + b[t];
+    }
+    problem->set_starts[set + 1] = end;
+    return at;
+}
+
+/* The same where all of these words are distinct, as they nearly always are: no weight is then a new one. */
+W2V_INLINE w2v_real *add_noise_set(w2v_problem *problem, w2v_choice *choice, int32_t set, const int32_t G) {
+    const w2v_rows rows = *choice->out_rows; /* a copy: what is stored below cannot change it */
+    const int32_t *centers = problem->centers, K = choice->plan->n_noise;
+    const w2v_noise_run run = noise_next(&choice->noise, K);
+    int repeats = !run.is_distinct | (run.n < K) | (G < windows_together(choice->plan));
+    for (int32_t g = 0; g < G; g++) {
+        problem->hits[set + g] = 0;
+        for (int32_t other = 0; other < g; other++) repeats |= centers[g] == centers[other];
+    }
+    for (int32_t k = 0; k < run.n; k++)
+        for (int32_t g = 0; g < G; g++) repeats |= run.ids[k] == centers[g];
+    if (repeats) return add_any_noise(problem, choice, set, run);
+    w2v_real **targets = problem->targets + problem->set_starts[set];
+    for (int32_t g = 0; g < G; g++) targets[g] = row_of(&rows, centers[g]);
+    for (int32_t k = 0; k < K; k++) targets[G + k] = row_of(&rows, run.ids[k]);
+    problem->set_starts[set + 1] = problem->set_starts[set] + G + K;
+    return choice->usual_room + W2V_TILE_SLACK;
+}
+
+/* The nodes from the root to the centre; the label of a node is 1 - code. Codes are coin tosses: a branch would be
+ * mispredicted for half of them. By fours, so that the loop's end is foreseen more often; past the path's own end there
+ * is room for what is written. Returns where their weights begin. */
+static w2v_real *add_path(w2v_problem *problem, const w2v_choice *choice) {
+    enum { NEAR_BYTES = 1 << 15 }; /* of the first-level cache; nodes are numbered by falling count */
+    const w2v_tree *tree = choice->plan->tree;
+    const w2v_rows rows = *choice->out_rows; /* a copy: what is stored below cannot change it */
+    const int32_t most_near = (int32_t)(NEAR_BYTES / (rows.stride * (int64_t)sizeof(w2v_real)));
+    const int64_t start = tree->offsets[problem->centers[0]];
+    const int64_t length = tree->offsets[problem->centers[0] + 1] - start;
+    const int32_t *nodes = tree->nodes;
+    w2v_real *at = problem->weights + W2V_TILE_SLACK, *weights = weights_of(problem, at, 1);
+    w2v_real **targets = problem->targets;
+    w2v_real *const matrices[2] = {rows.shared, rows.hot};
+    int32_t n_near = 0;
+    for (int64_t first = 0; first < length; first += 4) {
+        W2V_UNROLL
+        for (int64_t t = first; t < first + 4; t++) {
+            const int64_t entry = start + (t < length ? t : length - 1);
+            weights[t] = (w2v_real)(2 * tree->codes[entry] - 1);
+            targets[t] = matrices[nodes[entry] < rows.n_hot] + nodes[entry] * rows.stride;
+            n_near += nodes[entry] < most_near;
+        }
+    }
+    problem->n_near = n_near < length ? n_near : (int32_t)length;
+    problem->set_starts[1] = length;
+    return at;
+}
+
+/* Inputs learn from the set that is theirs: each is in one window, and a context in several of those that are joint. */
+W2V_INLINE void weigh_inputs(const w2v_problem *problem, const w2v_plan *plan, w2v_real *at, const int32_t G) {
+    w2v_real **weights = problem->input_weights;
+    if (plan->model == W2V_CBOW) {
+        for (int32_t g = 0; g < G; g++) weights[g] = weights_of(problem, at, 1 << g);
+    } else if (!is_joint(plan)) {
+        for (int32_t i = 0; i < problem->n_contexts; i++) weights[i] = weights_of(problem, at, 1);
+    } else {
+        for (int32_t i = 0; i < problem->n_contexts; i++) {
+            const int64_t number = problem->first + i;
+            int32_t windows = 0;
+            for (int32_t g = 0; g < G; g++) {
+                const w2v_reach *reach = &problem->reaches[g];
+                windows |= ((number >= reach->low) & (number < reach->high) & (number != reach->center)) << g;
+            }
+            weights[i] = weights_of(problem, at, windows);
+        }
+    }
+}
+
+/* Of a loss that draws, in G windows. For the usual G, a constant, there are no loops over windows. */
+W2V_INLINE void close_noise_sets(w2v_problem *problem, w2v_choice *choice, const int32_t G) {
+    if (problem->n_sets == 1) {
+        weigh_inputs(problem, choice->plan, add_noise_set(problem, choice, 0, G), G);
+        return;
+    }
+    for (int32_t set = 0; set < problem->n_sets; set++)
+        problem->input_weights[set] = weights_of(problem, add_noise_set(problem, choice, set, 1), 1);
+}
+
+void w2v_problem_close(w2v_problem *problem, w2v_choice *choice) {
+    const w2v_plan *plan = choice->plan;
+    problem->n_sets = has_noise_per_pair(plan) ? problem->n_contexts : 1;
+    if (plan->loss == W2V_HIERARCHICAL_SOFTMAX) {
+        weigh_inputs(problem, plan, add_path(problem, choice), 1);
+        return;
+    }
+    switch (problem->n_windows) {
+        case 1: close_noise_sets(problem, choice, 1); break;
+        case 2: close_noise_sets(problem, choice, 2); break;
+        case 4: close_noise_sets(problem, choice, 4); break;
+        default: close_noise_sets(problem, choice, problem->n_windows);
+    }
+}
+
+void w2v_problem_tile(const w2v_problem *problem, const w2v_plan *plan, int32_t first, w2v_tile *tile) {
+    const int32_t set = problem->n_sets > 1 ? first : 0;
+    const int32_t most = problem->n_sets > 1 ? 1 : plan->model == W2V_CBOW ? problem->n_windows : plan->tile_inputs;
+    const int64_t start = problem->set_starts[set];
+    if (tile->n_inputs > most) tile->n_inputs = most;
+    tile->n_targets = (int32_t)(problem->set_starts[set + 1] - start);
+    tile->targets = problem->targets + start;
+    tile->weights = problem->input_weights + first;
+}

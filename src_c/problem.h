@@ -1,0 +1,72 @@
+/* problem.h: what is to be learnt from a few windows: which rows are inputs, which are targets, and the tiles they make.
+ *
+ * Skip-gram and CBOW differ in the inputs, the losses in the targets. Both are chosen ahead of time, so that the rows
+ * have come from memory when they are worked on (learn.h). */
+#ifndef W2V_PROBLEM_H
+#define W2V_PROBLEM_H
+
+#include "kernels.h"
+#include "rows.h"
+#include "sampler.h"
+#include "walk.h"
+
+/* A window as numbers of kept tokens: low .. high - 1 without `center`. */
+typedef struct {
+    int64_t low, high, center;
+} w2v_reach;
+
+/* The windows (G at most) that share their noise words, as rows. Without shared noise G is 1, and each context has
+ * its own set of targets: n_sets sets instead of one. */
+typedef struct {
+    w2v_real lr;
+    int32_t n_windows, n_contexts, n_sets, n_predictions;
+    int32_t *centers;        /* [G] */
+    int32_t *context_starts; /* [G + 1] into the next; not if windows are joint (plan.h): ... */
+    w2v_reach *reaches;         /* [G] ... contexts are all tokens from number `first` on, `past` excluded */
+    int64_t first, past;
+    w2v_real **contexts;     /* [2WG] rows of in_vecs */
+    w2v_real **context_room; /* where these may begin */
+    int64_t *set_starts;     /* [n_sets + 1] into the next */
+    w2v_real **targets;      /* rows of out_vecs */
+    int32_t n_near;          /* the first of them, which need no fetching: the nodes next to the root */
+    w2v_real *weights;       /* [2^G, weight_stride] as in w2v_tile, for each target and what is in windows g, h, ...:
+                              *       row 2^g + 2^h + ... */
+    int64_t weight_stride;
+    w2v_real **input_weights; /* [2WG] the row of weights of each tile input */
+    w2v_real *hits;           /* [n_sets, G] NCE only: how much noise fell on each window's own centre */
+} w2v_problem;
+
+/* What a thread chooses rows with. */
+typedef struct {
+    const w2v_plan *plan;
+    const w2v_rows *in_rows, *out_rows; /* its view of the matrices */
+    int fetches;                        /* bring the rows of contexts near when windows are added? */
+    w2v_noise noise;                    /* not for trees */
+    w2v_real *usual_room;               /* weights of targets that are all distinct, and room around them */
+} w2v_choice;
+
+w2v_status w2v_choice_init(w2v_choice *choice, const w2v_plan *plan, const w2v_rows *in_rows, const w2v_rows *out_rows);
+void w2v_choice_free(w2v_choice *choice);
+/* Begin a shard: its noise words come from a stream of their own. */
+void w2v_choice_start(w2v_choice *choice, int64_t shard);
+
+w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan);
+void w2v_problem_free(w2v_problem *problem);
+
+/* Most targets that a set can have, and all sets of a problem together. */
+int64_t w2v_most_targets(const w2v_plan *plan);
+int64_t w2v_problem_targets(const w2v_plan *plan);
+
+/* May the window be added? Else the problem must be closed first. */
+int w2v_problem_takes(const w2v_problem *problem, const w2v_plan *plan, const w2v_window *window);
+/* Add a window, which the problem does not need afterwards; returns whether that makes it full. */
+int w2v_problem_add(w2v_problem *problem, const w2v_choice *choice, const w2v_window *window, w2v_real lr);
+/* Choose the targets. */
+void w2v_problem_close(w2v_problem *problem, w2v_choice *choice);
+/* Empty it, in case it is not learnt from. */
+void w2v_problem_empty(w2v_problem *problem, const w2v_plan *plan);
+/* The tile of a closed problem that begins with input number `first`: its n_inputs INOUT, all that are left, become as
+ * many as it may have; targets and weights OUT. */
+void w2v_problem_tile(const w2v_problem *problem, const w2v_plan *plan, int32_t first, w2v_tile *tile);
+
+#endif
