@@ -69,10 +69,10 @@ static void report(epoch_run *run, worker *w) {
     const int batched = is_batched(run->plan);
     double *loss = batched ? &w->sampled.loss : &w->learner.loss;
     int64_t *n_predictions = batched ? &w->sampled.n_predictions : &w->learner.n_predictions;
-    const w2v_real share = (w2v_real)1 / (w2v_real)run->n_threads;
+    const double mean = 1.0 / run->n_threads, share = run->plan->hot_share;
     omp_set_lock(&run->lock);
-    w2v_optimizer_merge(&w->learner.optimizer, share);
-    w2v_sampled_merge(&w->sampled, 1.0 / run->n_threads);
+    w2v_optimizer_merge(&w->learner.optimizer, (w2v_real)(share < mean ? share : mean));
+    w2v_sampled_merge(&w->sampled, mean);
     sum_add(&run->progress->loss, *loss);
     atomic_add(&run->progress->n_predictions, *n_predictions);
     if (!isfinite(run->progress->loss)) flag_set(&run->status, W2V_ERR_DIVERGED);

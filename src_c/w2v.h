@@ -199,7 +199,9 @@ typedef struct {
     int32_t is_repeatable;    /* the result is the same for any number of threads */
     int32_t windows_at_once;  /* then, where windows are learnt by plain descent: how many of each shard are scored
                                * together, >= 1 */
-    int64_t n_hot_in, n_hot_out; /* most frequent rows of which each thread keeps a private copy */
+    int64_t n_hot_in, n_hot_out; /* most frequent rows of which each thread keeps a private copy, ... */
+    double hot_share;            /* ... and the share of what it learns there that the others see, in (0, 1]; or one by
+                                  *     the number of threads, if that is less */
 } w2v_plan;
 
 /* How many numbers an optimizer remembers of a row of `stride` numbers. */

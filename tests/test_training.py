@@ -159,6 +159,50 @@ def test_rows_that_a_thread_keeps_for_itself_are_as_if_they_were_shared(monkeypa
     np.testing.assert_allclose(results[0], results[1], rtol=0, atol=1e-9)
 
 
+def test_a_share_of_what_a_thread_learns_in_its_own_rows_is_merged():
+    n_words, n_hot = 40, 10
+    ids = twins.flat_ids(np.random.default_rng(1).integers(n_words, size=(20, 20)))  # merged once, at the end
+    start = np.random.default_rng(2).normal(size=(n_words, 8))
+    moved = []
+    for share in (1.0, 0.125):
+        core = SimpleNamespace(
+            alias_build=_train_double.alias_build,
+            state_stride=_train_double.state_stride,
+            aligned_zeros=_train_double.aligned_zeros,
+            Plan=lambda share=share, **fields: _train_double.Plan(
+                **{**fields, "n_hot_in": n_hot, "n_hot_out": n_hot, "hot_share": share}
+            ),
+        )
+        vecs = [_train_double.aligned_zeros(n_words, 8) for _ in range(2)]
+        for matrix in vecs:
+            matrix[:, :8] = start
+        plan = trainer.make_plan(twins.make_settings(sg=0), np.full(n_words, 10), *vecs, len(ids), core=core)
+        plan.train_epoch(ids, _train_double.Progress(), lr_start=0.02, lr_end=0.02)
+        moved.append(np.stack(vecs)[..., :8] - start)
+    assert (moved[0] != 0).any(axis=2).all()
+    np.testing.assert_allclose(moved[1][:, :n_hot], moved[0][:, :n_hot] / 8, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(moved[1][:, n_hot:], moved[0][:, n_hot:])
+
+
+def test_frequent_rows_of_cbow_are_held_back_whatever_the_number_of_workers():
+    plans = []
+    core = SimpleNamespace(
+        alias_build=_train.alias_build,
+        state_stride=_train.state_stride,
+        tree_build=_train.tree_build,
+        aligned_zeros=_train.aligned_zeros,
+        Plan=lambda **fields: plans.append((fields["n_hot_in"], fields["hot_share"])),
+    )
+    counts = np.full(1024, 10)
+    vecs = [_train.aligned_zeros(1024, 8) for _ in range(2)]
+    for changes in (
+        {"sg": 0}, {"sg": 0, "workers": 2}, {"sg": 0, "loss": "hs"}, {"sg": 1}, {"sg": 1, "workers": 2},
+        {"sg": 0, "clip_norm": 1.0}, {"sg": 0, "loss": "sampled_softmax"}, {"sg": 0, "deterministic": True},
+    ):  # fmt: skip
+        trainer.make_plan(twins.make_settings(**changes), counts, *vecs, 10, core=core)
+    assert plans == [(4, 0.125)] * 3 + [(0, 1.0), (4, 1.0), (0, 1.0), (0, 1.0), (0, 0.125)]
+
+
 @pytest.mark.parametrize("mode", MODES, ids=mode_name)
 def test_history_and_vectors_of_a_model_are_the_twins(mode):
     model = Word2Vec(
