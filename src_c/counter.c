@@ -145,8 +145,8 @@ static w2v_status insert_word(w2v_counter *counter, const word_key *key, word_sl
     return counter->n_words > counter->n_slots / 4 * 3 ? grow_slots(counter) : W2V_OK;
 }
 
-/* Whether the words of `from` will not fit, by those that were new among its first `n_seen` slots. Words come in the order
- * of their hashes: where they have been put, the table is as full already as all of it will be in the end. */
+/* Whether the words of `from` will not fit, by those that were new among its first `n_seen` slots. Words come in the
+ * order of their hashes: where they have been put, the table is as full already as all of it will be in the end. */
 static int will_overflow(const w2v_counter *counter, int64_t n_before, const w2v_counter *from, int64_t n_seen) {
     const double room = (double)(counter->n_slots / 4 * 3 - n_before), seen = (double)n_seen / (double)from->n_slots;
     return (double)(counter->n_words - n_before) > room * (seen + 1.0 / 256); /* few words prove nothing */

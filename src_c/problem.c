@@ -19,7 +19,6 @@ static int has_noise_per_pair(const w2v_plan *plan) {
     return plan->model == W2V_SKIP_GRAM && plan->loss != W2V_HIERARCHICAL_SOFTMAX && !plan->noise_centers;
 }
 
-/* Most targets of a problem, all its sets together. */
 int64_t w2v_problem_targets(const w2v_plan *plan) {
     const int64_t n_sets = has_noise_per_pair(plan) ? 2 * (int64_t)plan->window : 1;
     return n_sets * w2v_most_targets(plan);
@@ -48,7 +47,8 @@ static w2v_real *usual_weights(const w2v_plan *plan) {
     return room;
 }
 
-w2v_status w2v_choice_init(w2v_choice *choice, const w2v_plan *plan, const w2v_rows *in_rows, const w2v_rows *out_rows) {
+w2v_status w2v_choice_init(w2v_choice *choice, const w2v_plan *plan, const w2v_rows *in_rows,
+                           const w2v_rows *out_rows) {
     *choice = (w2v_choice){.plan = plan, .in_rows = in_rows, .out_rows = out_rows, .usual_room = usual_weights(plan)};
     return choice->usual_room ? W2V_OK : W2V_ERR_MEMORY;
 }
@@ -179,7 +179,7 @@ static int64_t find_target(w2v_problem *problem, int64_t start, int64_t *end, w2
 /* The centres of the windows and K noise words; returns where their weights begin. A noise word that is drawn again
  * counts twice, so that the targets a tile updates together are distinct rows. For a window whose centre it is it does
  * not count, as in word2vec.c, nor for windows joint with that one; with NCE, whose noise may be any word, it is a hit
- * (see learn_hits). */
+ * (learn_hits in learn.c). */
 static w2v_real *add_any_noise(w2v_problem *problem, w2v_choice *choice, int32_t set, w2v_noise_run run) {
     const w2v_plan *plan = choice->plan;
     const w2v_rows *rows = choice->out_rows;

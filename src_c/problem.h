@@ -1,4 +1,5 @@
-/* problem.h: what is to be learnt from a few windows: which rows are inputs, which are targets, and the tiles they make.
+/* problem.h: what is to be learnt from a few windows: which rows are inputs, which are targets, and the tiles that
+ * they make.
  *
  * Skip-gram and CBOW differ in the inputs, the losses in the targets. Both are chosen ahead of time, so that the rows
  * have come from memory when they are worked on (learn.h). */
@@ -45,7 +46,8 @@ typedef struct {
     w2v_real *usual_room;               /* weights of targets that are all distinct, and room around them */
 } w2v_choice;
 
-w2v_status w2v_choice_init(w2v_choice *choice, const w2v_plan *plan, const w2v_rows *in_rows, const w2v_rows *out_rows);
+w2v_status w2v_choice_init(w2v_choice *choice, const w2v_plan *plan, const w2v_rows *in_rows,
+                           const w2v_rows *out_rows);
 void w2v_choice_free(w2v_choice *choice);
 /* Begin a shard: its noise words come from a stream of their own. */
 void w2v_choice_start(w2v_choice *choice, int64_t shard);

@@ -3,8 +3,9 @@
  * Word ids and node numbers are ranks, so "frequent" is "below n_hot". Threads that fight over the cache lines of the
  * same few rows lose a third of their speed; private copies, merged from time to time, win it back. Each thread
  * adds its difference divided by the number of threads: frequent rows are moved by every thread alike and want the
- * mean of what the threads learnt (their sum overshoots and diverges from 4 threads on), or less (plan.hot_share). What an
- * optimizer remembers of these rows is kept and merged alike. */
+ * mean of what the threads learnt (their sum overshoots and diverges from 4 threads on), or less
+ * (hot_share of the plan, which one thread has copies for, too). What an optimizer remembers of these rows is kept and
+ * merged alike. */
 #ifndef W2V_ROWS_H
 #define W2V_ROWS_H
 

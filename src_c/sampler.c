@@ -1,5 +1,5 @@
-/* sampler.c: see sampler.h. A draw takes O(1) time and the table O(V) memory, by Walker's alias method as Vose builds it
- * (IEEE TSE 1991).
+/* sampler.c: see sampler.h. A draw takes O(1) time and the table O(V) memory, by Walker's alias method as Vose builds
+ * it (IEEE TSE 1991).
  *
  * Weights are any non-negative numbers; raising counts to ns_exponent is the caller's business. */
 #include "sampler.h"
