@@ -42,7 +42,7 @@ BATCH_SIZE = 256
 STEP_WINDOWS = 8
 # Windows that are scored before any of them is learnt, in deterministic training, from each of four places of the text
 # (src_c/slices.h), by model and by whether targets are nodes of a tree: those near its root are in every window.
-WINDOWS_AT_ONCE = {("sg", False): 16, ("cbow", False): 8, ("sg", True): 1, ("cbow", True): 4}
+WINDOWS_AT_ONCE = {("sg", False): 32, ("cbow", False): 8, ("sg", True): 1, ("cbow", True): 4}
 # Rows of which each thread keeps a copy; at most 1 row in 256 of the vocabulary is "frequent" (see src_c/rows.h).
 MOST_HOT_ROWS = 128
 VOCABULARY_PER_HOT_ROW = 256

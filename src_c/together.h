@@ -2,15 +2,15 @@
  *
  * What one step of slices.c consists of is chosen here, from the text and the random numbers alone. Windows come from
  * as many places of a piece of text, far from each other (see walk.h), so that they have few rows in common; and a
- * group ends early rather than that a word is a centre twice, or an input more than W2V_MOST_ALIKE_INPUTS times. Where
- * a line repeats a word, steps of many windows, all found from the same old rows, would be summed into one row and
- * overshoot, the next more so, until nothing is finite; ordinary text hardly ever ends a group early. */
+ * group ends early rather than that a word is a centre more than W2V_MOST_ALIKE_CENTERS times, or an input more than
+ * W2V_MOST_ALIKE_INPUTS times. Where a line repeats a word, steps of many windows, all found from the same old rows,
+ * would be summed into one row and overshoot, the next more so, until nothing is finite. */
 #ifndef W2V_TOGETHER_H
 #define W2V_TOGETHER_H
 
 #include "problem.h"
 
-enum { W2V_MOST_ALIKE_INPUTS = 4 };
+enum { W2V_MOST_ALIKE_INPUTS = 7, W2V_MOST_ALIKE_CENTERS = 2 };
 /* Bytes between what one thread writes and another reads: processors fetch lines in pairs. */
 enum { W2V_LINES_APART = 2 * W2V_CACHE_LINE };
 

@@ -114,7 +114,7 @@ def groups_of(windows: list[tuple[int, list[int]]], most: int, together: int) ->
         if not contexts:
             continue
         inputs += contexts
-        alike = center in centers or any(inputs.count(word) > 4 for word in contexts)
+        alike = centers.count(center) > 1 or any(inputs.count(word) > 7 for word in contexts)
         if not groups or alike or sum(map(len, groups[-1])) >= most:
             groups.append([])
             inputs, centers = list(contexts), []
