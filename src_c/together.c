@@ -58,8 +58,8 @@ static w2v_status group_init(w2v_group *group, const w2v_plan *plan, w2v_real *h
     return W2V_OK;
 }
 
-/* A note: the lowest bits count how often the word is an input, the next ones how often a centre, and the others are the
- * number of the group. Nothing has to be erased when the next one begins. */
+/* A note: the lowest bits count how often the word is an input, the next ones how often a centre, and the others are
+ * the number of the group. Nothing has to be erased when the next one begins. */
 enum { NOTE_CENTER = W2V_MOST_ALIKE_INPUTS + 1, NOTE_GROUP = 32, NOTE_CENTERS = NOTE_GROUP - NOTE_CENTER };
 
 w2v_status w2v_notes_init(w2v_notes *notes, const w2v_plan *plan) {
