@@ -20,7 +20,6 @@
 
 enum { MOST_RANGES = 64, N_SLOTS = 1 << 16 };
 enum kind { NOTHING, ALLOCATIONS, WRITES, SHORT_WRITES };
-#define DELETED ((uintptr_t)1)
 
 typedef struct {
     uintptr_t begin, end;
@@ -45,11 +44,22 @@ static void remember(void *block) {
         return;
     pthread_mutex_lock(&lock);
     size_t slot = slot_of((uintptr_t)block);
-    while (slots[slot] > DELETED)
+    while (slots[slot])
         slot = (slot + 1) % N_SLOTS;
     slots[slot] = (uintptr_t)block;
     ++n_alive;
     pthread_mutex_unlock(&lock);
+}
+
+/* Later entries of the same run move up, but none to before its own slot. A mark in place of an entry would stay: once
+ * there is no empty slot left, a search would not end. */
+static void clear(size_t gap) {
+    for (size_t slot = (gap + 1) % N_SLOTS; slots[slot]; slot = (slot + 1) % N_SLOTS)
+        if ((slot - slot_of(slots[slot])) % N_SLOTS >= (slot - gap) % N_SLOTS) {
+            slots[gap] = slots[slot];
+            gap = slot;
+        }
+    slots[gap] = 0;
 }
 
 static void forget(void *block) {
@@ -59,7 +69,7 @@ static void forget(void *block) {
     if (n_alive)
         for (size_t slot = slot_of((uintptr_t)block); slots[slot]; slot = (slot + 1) % N_SLOTS)
             if (slots[slot] == (uintptr_t)block) {
-                slots[slot] = slots[(slot + 1) % N_SLOTS] ? DELETED : 0;
+                clear(slot);
                 --n_alive;
                 break;
             }
