@@ -59,7 +59,8 @@ static w2v_status group_init(w2v_group *group, const w2v_plan *plan, w2v_real *h
 }
 
 /* A note: the lowest bits count how often the word is an input, the next ones how often a centre, and the others are
- * the number of the group. Nothing has to be erased when the next one begins. */
+ * the number of the group. Nothing has to be erased when the next one begins. Each count has bits of its own: the most
+ * inputs must be all ones. */
 enum { NOTE_CENTER = W2V_MOST_ALIKE_INPUTS + 1, NOTE_GROUP = 32, NOTE_CENTERS = NOTE_GROUP - NOTE_CENTER };
 
 w2v_status w2v_notes_init(w2v_notes *notes, const w2v_plan *plan) {
@@ -91,15 +92,15 @@ W2V_INLINE uint16_t note_of(const w2v_notes *notes, int32_t word) {
 static int note_words(w2v_notes *notes, const w2v_window *window) {
     const int32_t *tokens = window->tokens, center = tokens[window->pos];
     const uint16_t note = note_of(notes, center), most = (uint16_t)(notes->group + W2V_MOST_ALIKE_INPUTS);
-    const int is_center = (note & NOTE_CENTERS) < W2V_MOST_ALIKE_CENTERS * NOTE_CENTER; /* once more */
-    int fits = is_center;
+    const int counts = (note & NOTE_CENTERS) < W2V_MOST_ALIKE_CENTERS * NOTE_CENTER; /* as a centre once more */
+    int fits = counts;
     for (int64_t p = window->low; p < window->high; p++) {
         const uint16_t before = note_of(notes, tokens[p]);
         const int is_full = p != window->pos && (before & ~NOTE_CENTERS) == most;
         fits &= !is_full;
         notes->words[tokens[p]] = (uint16_t)(before + (p != window->pos && !is_full));
     }
-    notes->words[center] = (uint16_t)(notes->words[center] + (is_center ? NOTE_CENTER : 0));
+    notes->words[center] = (uint16_t)(notes->words[center] + (counts ? NOTE_CENTER : 0));
     return fits;
 }
 
