@@ -19,8 +19,10 @@ typedef struct {
     int64_t n_hot, stride;
 } w2v_rows;
 
+/* Whether the next word is frequent is nearly a coin toss: a branch would be mispredicted. */
 W2V_INLINE w2v_real *row_of(const w2v_rows *rows, int64_t id) {
-    return (id < rows->n_hot ? rows->hot : rows->shared) + id * rows->stride;
+    w2v_real *const matrices[2] = {rows->shared, rows->hot};
+    return matrices[id < rows->n_hot] + id * rows->stride;
 }
 
 /* The inverse of row_of. */
