@@ -27,9 +27,10 @@ w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *id
                     : is_joint(plan) ? 1
                                      : windows_together(plan);
     walk->capacity = W2V_WALK_PIECE + 4 * (int64_t)plan->window;
-    walk->kept = malloc(3 * (size_t)walk->capacity * sizeof *walk->kept);
+    walk->kept = malloc((3 * (size_t)walk->capacity + (size_t)walk->n_lanes) * sizeof *walk->kept);
     walk->line_low = walk->kept + walk->capacity;
     walk->line_high = walk->line_low + walk->capacity;
+    walk->reaches = walk->line_high + walk->capacity;
     return walk->kept ? W2V_OK : W2V_ERR_MEMORY;
 }
 
@@ -142,11 +143,13 @@ static int32_t draw_reach(w2v_walk *walk) {
 int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
     const w2v_plan *plan = walk->plan;
     int64_t pos, step;
+    int32_t *reach;
     do {
         step = walk->step + walk->taken;
         if (step >= walk->lane_length) return 0;
         pos = walk->first + walk->lane * walk->lane_length + step;
-        if (!walk->taken) walk->reach = draw_reach(walk);
+        reach = &walk->reaches[walk->lane];
+        if (!walk->taken && step % W2V_ALIKE_REACH < walk->run) *reach = draw_reach(walk);
         if (++walk->taken < walk->run && step + 1 < walk->lane_length) continue;
         walk->taken = 0;
         if (++walk->lane == walk->n_lanes) {
@@ -156,8 +159,8 @@ int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
     } while (pos >= walk->n_ready);
 
     *window = (w2v_window){.tokens = walk->kept, .pos = pos, .number = walk->n_dropped + pos};
-    window->low = at_least(pos - walk->reach, walk->line_low[pos]);
-    window->high = at_most(pos + walk->reach + 1, walk->line_high[pos]);
+    window->low = at_least(pos - *reach, walk->line_low[pos]);
+    window->high = at_most(pos + *reach + 1, walk->line_high[pos]);
     window->entering = step == 0 ? window->low : at_most(pos + plan->window, walk->n_kept);
     window->entered = at_most(pos + plan->window + 1, walk->n_kept);
     return 1;

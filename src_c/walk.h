@@ -8,7 +8,11 @@
  * CBOW's centres that share noise words learn from each other's rows as they were before. Neighbours would be the worst
  * choice, since their contexts are nearly the same, so a piece is cut into as many lanes as there are centres to
  * share, and a centre is taken from each lane in turn. Skip-gram's are neighbours, for what they have in common is then
- * scored once. With one lane the text is walked in order. */
+ * scored once. With one lane the text is walked in order.
+ *
+ * How far windows reach is drawn for W2V_ALIKE_REACH of a lane at a time: each reach is as likely as ever, what joint
+ * neighbours have in common is the most it can be, and loops over contexts end where they ended before, as the
+ * processor predicts. */
 #ifndef W2V_WALK_H
 #define W2V_WALK_H
 
@@ -38,13 +42,15 @@ typedef struct {
     int32_t line_start;            /* of the line that is being read */
     int64_t first, n_ready;        /* the centres of this piece; tokens before and after are context only */
     int64_t n_dropped;             /* tokens before kept[0] */
-    int32_t reach;                 /* of this window, and of the neighbours that are joint with it: what they have in
-                                    * common is then the most it can be */
     int64_t n_lanes, lane_length, run; /* `run` neighbours are taken from a lane before the next one's turn ... */
     int64_t lane, step, taken;     /* ... so kept[first + lane * lane_length + step + taken] is looked at next */
+    int32_t *reaches;              /* [n_lanes] how far the windows of each lane reach now */
 } w2v_walk;
 
-enum { W2V_WALK_PIECE = 1024 }; /* kept tokens between two refills: how often the caller gets to look up */
+enum {
+    W2V_WALK_PIECE = 1024, /* kept tokens between two refills: how often the caller gets to look up */
+    W2V_ALIKE_REACH = 32,
+};
 
 w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *ids, int64_t n_ids);
 void w2v_walk_free(w2v_walk *walk);
