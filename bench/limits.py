@@ -1,6 +1,6 @@
 """What this machine can do at most: multiply-adds a second, and bytes a second from each level of its memory.
 
-Both are measured with the kernels' own vector words (src_c/limits_body.h; scale_row of kernels_body.h), so there is a
+Both are measured with the kernels' own vector words (src_c/limits_body.h; scale_row of rows_body.h), so there is a
 figure for each instruction set, and none depends on a compiler being there. A bandwidth is that of an update in
 place, which is what training does to rows: each byte is read, and each byte is written; both count. Threads work at the
 same time, each on memory of its own.

@@ -3,7 +3,7 @@
 
 cdef extern from "kernels.h" nogil:
     ctypedef struct w2v_tile:
-        int32_t n_inputs, n_targets
+        int32_t n_inputs, n_targets, n_own
         w2v_real **inputs
         w2v_real **input_steps
         w2v_real **targets
@@ -85,11 +85,12 @@ cdef const w2v_kernels *kernels_of(isa) except NULL:
     return kernels
 
 
-def logistic_tile(inputs, input_ids, targets, target_ids, weights, double lr, *, steps=None, target_steps=None,
-                  isa=None, int64_t repeat=1):
+def logistic_tile(inputs, input_ids, targets, target_ids, weights, double lr, *, has_own=False, steps=None,
+                  target_steps=None, isa=None, int64_t repeat=1):
     """Work `repeat` times on the tile of rows input_ids x target_ids; returns the last loss.
 
-    weights [B, T] or [T]: how many times a pair counts, negative where the target was observed.
+    weights [B, T] or [T]: how many times a pair counts, negative where the target was observed. If the inputs have
+    targets of their own, these are the first B, and their weights are known.
     The inputs' steps go to the rows of `steps` (one for each input), or to the inputs themselves for None; likewise
     the targets' to those of `target_steps`.
     """
@@ -106,7 +107,7 @@ def logistic_tile(inputs, input_ids, targets, target_ids, weights, double lr, *,
     cdef double loss = 0
     if not inputs.shape[1] == targets.shape[1] == x_steps.matrix.shape[1] == y_steps.matrix.shape[1]:
         raise ValueError("rows differ in length")
-    tile.n_inputs, tile.n_targets = <int32_t> x.n, <int32_t> y.n
+    tile.n_inputs, tile.n_targets, tile.n_own = <int32_t> x.n, <int32_t> y.n, <int32_t> (x.n if has_own else 0)
     tile.inputs, tile.input_steps, tile.targets = x.pointers, x_steps.pointers, y.pointers
     tile.target_steps = NULL if target_steps is None else y_steps.pointers
     tile.weights, tile.scratch, tile.fetch, tile.n_fetch = weight_rows.pointers, &scratch[0], NULL, 0

@@ -98,6 +98,7 @@ def logistic_tile(
     weights: ArrayLike,
     lr: float,
     *,
+    has_own: bool = False,
     steps: NDArray[Any] | None = None,
     target_steps: NDArray[Any] | None = None,
     isa: str | None = None,

@@ -26,9 +26,10 @@ NOISE_REUSE = 5
 # Centres that share their noise words, and noise words drawn for each that `negative` asks for, at a weight that
 # keeps the sum. CBOW has one prediction per window: several together make a tile that is worth its targets' rows.
 # Skip-gram's neighbours have most of their contexts in common, which are then scored once; not with NCE, whose noise
-# may be one of the centres.
+# may be one of the centres. From LONG_VECTORS numbers on, vectors are as good with no more noise words than asked for.
 NOISE_CENTERS = {"sg": 2, "cbow": 4}
 NOISE_DRAWS = {"sg": 1.2, "cbow": 1.6}
+LONG_VECTORS = 200
 # The input vectors start uniform in +-START_REACH / vector_size, or +-LEAST_START if that is more. DIFFERS: word2vec.c
 # has 0.5 / vector_size and gensim 1 / vector_size; the output vectors start at zero, so the first steps are in
 # proportion to this, and a larger start learns sooner. With 300 dimensions that decides 2 or 3 points of analogies.
@@ -161,7 +162,8 @@ def noise_fields(settings: Settings) -> dict[str, float]:
     elif settings.share_noise and settings.loss == "nce" and settings.model == "sg":
         centers, reuse = 1, NOISE_REUSE
     elif settings.share_noise:
-        n_noise = math.ceil(settings.negative * NOISE_DRAWS[settings.model])
+        draws = NOISE_DRAWS[settings.model] if settings.vector_size < LONG_VECTORS else 1.0
+        n_noise = math.ceil(settings.negative * draws)
         centers, reuse = NOISE_CENTERS[settings.model], NOISE_REUSE
     weight = settings.negative / n_noise if n_noise else 1.0
     return {"n_noise": n_noise, "noise_weight": weight, "noise_reuse": reuse, "noise_centers": centers}

@@ -250,6 +250,71 @@ W2V_INLINE int64_t blocks_of_tile(const w2v_tile *tile) {
 }
 #define FOR_EACH_TARGET_BLOCK(tile) FOR_BLOCKS(t, nt, (tile)->n_targets, blocks_of_tile(tile))
 
+/* ---- inputs and targets that are their own ---- */
+
+enum { V_OWN = 4 }; /* pairs at a time */
+
+/* The factors of NI pairs from number `first` on, all observed; returns the loss. Writes up to V_WIDTH - 1 numbers past
+ * the end. */
+W2V_INLINE vec own_factors(const w2v_tile *tile, int32_t first, int64_t n, w2v_real lr, const int NI) {
+    w2v_real *const *inputs = tile->inputs + first, *const *targets = tile->targets + first;
+    vec sums[V_OWN + V_WIDTH], loss = v_zero();
+    W2V_UNROLL
+    for (int k = 0; k < NI + V_WIDTH - 1; k++) sums[k] = v_zero();
+    for (int64_t d = 0; d < n; d += V_WIDTH) {
+        W2V_UNROLL
+        for (int i = 0; i < NI; i++) sums[i] = v_fma(v_load(inputs[i] + d), v_load(targets[i] + d), sums[i]);
+    }
+    W2V_UNROLL
+    for (int k = 0; k < NI; k += V_WIDTH) {
+        const vec weights = v_lanes(0, at_most(NI - k, V_WIDTH), v_set1(-1), v_zero());
+        v_storeu(tile->scratch + first + k, v_factor(v_sums(sums + k), weights, v_set1(-lr), &loss));
+    }
+    return loss;
+}
+
+/* Pair after pair, so that a target may be in several of them. */
+W2V_INLINE void move_own(const w2v_tile *tile, int32_t first, int64_t n, const int NI) {
+    w2v_real *const *inputs = tile->inputs + first, *const *input_steps = tile->input_steps + first;
+    w2v_real *const *targets = tile->targets + first;
+    w2v_real *const *target_steps = tile->target_steps ? tile->target_steps + first : targets;
+    w2v_real *const *fetch = first + NI <= tile->n_fetch ? tile->fetch + first : targets;
+    vec factors[V_OWN];
+    W2V_UNROLL
+    for (int i = 0; i < NI; i++) factors[i] = v_set1(tile->scratch[first + i]);
+    for (int64_t d = 0; d < n; d += V_WIDTH) {
+        W2V_UNROLL
+        for (int i = 0; i < NI; i++) {
+            const vec x = v_load(inputs[i] + d), y = v_load(targets[i] + d);
+            W2V_PREFETCH(fetch[i] + d);
+            v_store(input_steps[i] + d, v_fma(factors[i], y, v_load(input_steps[i] + d)));
+            v_store(target_steps[i] + d, v_fma(factors[i], x, v_load(target_steps[i] + d)));
+        }
+    }
+}
+
+/* A tile whose first targets are its inputs' own, and what they all meet. */
+static double tile_with_own(const w2v_tile *tile, int64_t n, w2v_real lr) {
+    const int32_t n_own = tile->n_own, n_others = tile->n_targets - n_own;
+    vec loss = v_zero();
+    int32_t own = 0;
+    for (; own + V_OWN <= n_own; own += V_OWN) loss = v_add(loss, own_factors(tile, own, n, lr, V_OWN));
+    for (; own < n_own; own++) loss = v_add(loss, own_factors(tile, own, n, lr, 1));
+    FOR_EACH_BLOCK(other, nt, n_others) {
+        w2v_real *factors = tile->scratch + (int64_t)tile->n_inputs * (n_own + other);
+        loss = v_add(loss, factors_of_width(tile, n_own + other, n, factors, lr, nt));
+    }
+    for (own = 0; own + V_OWN <= n_own; own += V_OWN) move_own(tile, own, n, V_OWN);
+    for (; own < n_own; own++) move_own(tile, own, n, 1);
+    FOR_EACH_BLOCK(other, nt, n_others) {
+        const w2v_real *factors = tile->scratch + (int64_t)tile->n_inputs * (n_own + other);
+        move_of_width(tile, n_own + other, 0, n, factors, nt);
+    }
+    return (double)v_sum(loss);
+}
+
+/* ---- tiles ---- */
+
 /* The scores of a tile as far as numbers from .. to - 1 of its rows make them, block after block: B x nt from
  * B t on. */
 static void tile_scores(const w2v_tile *tile, int64_t from, int64_t to, w2v_real *scores) {
@@ -290,6 +355,7 @@ static double one_input_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
 /* All scores come before the first update. */
 static double logistic_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
     if (tile->n_inputs == 1 && tile->n_targets <= V_BLOCK_ONE) return one_input_tile(tile, n, lr);
+    if (tile->n_own) return tile_with_own(tile, n, lr);
     vec loss = v_zero();
     FOR_EACH_TARGET_BLOCK(tile)
     loss = v_add(loss, factors_of_width(tile, t, n, tile->scratch + (int64_t)tile->n_inputs * t, lr, nt));
@@ -318,165 +384,7 @@ static double steps_of(const w2v_parts *parts, const w2v_real *weights, int64_t 
     return (double)v_sum(loss);
 }
 
-/* Sums of rows stay in registers while the rows stream by, and so does a step that is added to many rows: NV vectors of
- * each row at a time, in one loop whose end alone is hard to predict. */
-W2V_INLINE void sum_columns(w2v_real *const *rows, int64_t n_rows, w2v_real scale, int64_t d, w2v_real *sum,
-                            const int NV) {
-    vec sums[V_BLOCK];
-    W2V_UNROLL
-    for (int v = 0; v < NV; v++) sums[v] = v_zero();
-    for (int64_t i = 0; i < n_rows; i++) {
-        const w2v_real *row = rows[i] + d;
-        W2V_UNROLL
-        for (int v = 0; v < NV; v++) sums[v] = v_add(sums[v], v_load(row + v * V_WIDTH));
-    }
-    W2V_UNROLL
-    for (int v = 0; v < NV; v++) v_store(sum + d + v * V_WIDTH, v_mul(v_set1(scale), sums[v]));
-}
-
-W2V_INLINE void add_columns(w2v_real *const *rows, int64_t n_rows, w2v_real scale, int64_t d, const w2v_real *step,
-                            const int NV) {
-    vec steps[V_BLOCK];
-    W2V_UNROLL
-    for (int v = 0; v < NV; v++) steps[v] = v_mul(v_set1(scale), v_load(step + d + v * V_WIDTH));
-    for (int64_t i = 0; i < n_rows; i++) {
-        w2v_real *row = rows[i] + d;
-        W2V_UNROLL
-        for (int v = 0; v < NV; v++) v_store(row + v * V_WIDTH, v_add(steps[v], v_load(row + v * V_WIDTH)));
-    }
-}
-
-static void rows_sum(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum) {
-#define SUM(NV)                                                                                              \
-    case NV: sum_columns(rows, n_rows, scale, v * V_WIDTH, sum, NV); break;
-    FOR_EACH_BLOCK(v, nv, n / V_WIDTH)
-    switch (nv) {
-        V_FOR_EACH_WIDTH(SUM)
-    }
-#undef SUM
-}
-
-static void rows_add(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, const w2v_real *step) {
-#define ADD(NV)                                                                                              \
-    case NV: add_columns(rows, n_rows, scale, v * V_WIDTH, step, NV); break;
-    FOR_EACH_BLOCK(v, nv, n / V_WIDTH)
-    switch (nv) {
-        V_FOR_EACH_WIDTH(ADD)
-    }
-#undef ADD
-}
-
-static w2v_real dot(const w2v_real *a, const w2v_real *b, int64_t n) {
-    vec sum = v_zero();
-    for (int64_t d = 0; d < n; d += V_WIDTH) sum = v_fma(v_load(a + d), v_load(b + d), sum);
-    return v_sum(sum);
-}
-
-/* ---- rows of scores ---- */
-
-static w2v_real row_max(const w2v_real *scores, int64_t n) {
-    vec most = v_loadu(scores);
-    for (int64_t k = V_WIDTH; k < n; k += V_WIDTH) most = v_max(most, v_loadu(scores + k));
-    w2v_real lanes[V_WIDTH], largest;
-    v_storeu(lanes, most);
-    largest = lanes[0];
-    for (int lane = 1; lane < V_WIDTH; lane++)
-        if (!(lanes[lane] <= largest)) largest = lanes[lane];
-    return largest;
-}
-
-static w2v_real exp_row(w2v_real *scores, int64_t n, w2v_real most) {
-    vec sum = v_zero(), mosts = v_set1(most);
-    for (int64_t k = 0; k < n; k += V_WIDTH) {
-        vec e = v_exp_minus(v_sub(mosts, v_loadu(scores + k)));
-        v_storeu(scores + k, e);
-        sum = v_add(sum, e);
-    }
-    return v_sum(sum);
-}
-
-static void scale_row(w2v_real *scores, int64_t n, w2v_real factor) {
-    const vec factors = v_set1(factor);
-    for (int64_t k = 0; k < n; k += V_WIDTH) v_storeu(scores + k, v_mul(factors, v_loadu(scores + k)));
-}
-
-static double logistic_row(w2v_real *scores, int64_t n) {
-    vec loss = v_zero();
-    for (int64_t k = 0; k < n; k += V_WIDTH) {
-        vec sigmoid;
-        vec z = v_loadu(scores + k);
-        loss = v_add(loss, v_logistic(z, &sigmoid));
-        v_storeu(scores + k, v_guarded(sigmoid, z));
-    }
-    return (double)v_sum(loss);
-}
-
-/* Probabilities that are all but 1 would divide by nothing. */
-#define LEAST_REST ((w2v_real)1e-6)
-
-static double blackout_row(w2v_real *probs, int64_t n, double *odds) {
-    const vec one = v_set1(1), least = v_set1(LEAST_REST);
-    vec sum = v_zero(), product = one;
-    for (int64_t k = 0; k < n; k += V_WIDTH) {
-        vec p = v_loadu(probs + k), rest = v_max(least, v_sub(one, p));
-        sum = v_add(sum, v_div(p, rest));
-        product = v_mul(product, rest);
-    }
-    w2v_real lanes[V_WIDTH];
-    double all = 1;
-    v_storeu(lanes, product);
-    for (int lane = 0; lane < V_WIDTH; lane++) all *= (double)lanes[lane];
-    *odds = (double)v_sum(sum);
-    const vec other = v_set1((w2v_real)(1 - *odds));
-    for (int64_t k = 0; k < n; k += V_WIDTH) {
-        vec p = v_loadu(probs + k), rest = v_max(least, v_sub(one, p));
-        v_storeu(probs + k, v_fma(p, other, v_div(p, rest)));
-    }
-    return -log(all);
-}
-
-/* ---- optimizers ---- */
-
-static void momentum_row(w2v_real *row, w2v_real *state, const w2v_real *descent, int64_t n, const w2v_move *move) {
-    const vec lr = v_set1(move->lr), scale = v_set1(move->scale), decay = v_set1(move->decay_1);
-    for (int64_t d = 0; d < n; d += V_WIDTH) {
-        vec velocity = v_fma(decay, v_load(state + d), v_mul(scale, v_load(descent + d)));
-        v_store(state + d, velocity);
-        v_store(row + d, v_fma(lr, velocity, v_load(row + d)));
-    }
-}
-
-static void adagrad_row(w2v_real *row, w2v_real *state, const w2v_real *descent, int64_t n, const w2v_move *move) {
-    const vec lr = v_set1(move->lr), scale = v_set1(move->scale), epsilon = v_set1(move->epsilon);
-    for (int64_t d = 0; d < n; d += V_WIDTH) {
-        vec down = v_mul(scale, v_load(descent + d));
-        vec squares = v_fma(down, down, v_load(state + d));
-        v_store(state + d, squares);
-        v_store(row + d, v_fma(lr, v_div(down, v_add(epsilon, v_sqrt(squares))), v_load(row + d)));
-    }
-}
-
-/* Behind the two moments stand the same running means of 1, which correct the moments' bias towards their start: Adam's
- * 1 - beta^t, where t counts the steps of this row. */
-static void adam_row(w2v_real *row, w2v_real *state, const w2v_real *descent, int64_t n, const w2v_move *move) {
-    w2v_real *moment_1 = state, *moment_2 = state + n, *of_ones = state + 2 * n;
-    const w2v_real gain_1 = 1 - move->decay_1, gain_2 = 1 - move->decay_2;
-    of_ones[0] = move->decay_1 * of_ones[0] + gain_1;
-    of_ones[1] = move->decay_2 * of_ones[1] + gain_2;
-    /* The correction of the second moment, sqrt(v / c), is done on the other side: lr sqrt(c) and epsilon sqrt(c). */
-    const w2v_real root = (w2v_real)sqrt((double)of_ones[1]);
-    const vec lr = v_set1(move->lr * root / of_ones[0]), epsilon = v_set1(move->epsilon * root);
-    const vec scale = v_set1(move->scale), decay_1 = v_set1(move->decay_1), decay_2 = v_set1(move->decay_2);
-    const vec gains_1 = v_set1(gain_1), gains_2 = v_set1(gain_2);
-    for (int64_t d = 0; d < n; d += V_WIDTH) {
-        vec down = v_mul(scale, v_load(descent + d));
-        vec mean = v_fma(decay_1, v_load(moment_1 + d), v_mul(gains_1, down));
-        vec mean_of_squares = v_fma(decay_2, v_load(moment_2 + d), v_mul(gains_2, v_mul(down, down)));
-        v_store(moment_1 + d, mean);
-        v_store(moment_2 + d, mean_of_squares);
-        v_store(row + d, v_fma(lr, v_div(mean, v_add(epsilon, v_sqrt(mean_of_squares))), v_load(row + d)));
-    }
-}
+#include "rows_body.h"
 
 #include "limits_body.h"
 

@@ -102,7 +102,7 @@ void w2v_problem_free(w2v_problem *problem) {
 }
 
 void w2v_problem_empty(w2v_problem *problem, const w2v_plan *plan) {
-    problem->n_windows = problem->n_contexts = problem->n_predictions = 0;
+    problem->n_windows = problem->n_contexts = problem->n_predictions = problem->n_own = 0;
     problem->contexts = problem->context_room + plan->window;
 }
 
@@ -216,24 +216,47 @@ static w2v_real *add_any_noise(w2v_problem *problem, w2v_choice *choice, int32_t
     return at;
 }
 
-/* The same where all of these words are distinct, as they nearly always are: no weight is then a new one. */
+/* Each of CBOW's windows has its own centre; the kernels of slices make no difference. */
+static int has_own_targets(const w2v_plan *plan) { return plan->model == W2V_CBOW && !is_sliced(plan); }
+
+/* What weighs as usual but for noise words that are the centre of a window, and so not its noise. */
+static w2v_real *weights_with_hits(w2v_problem *problem, const w2v_choice *choice, int32_t set, const int32_t *noise) {
+    const w2v_plan *plan = choice->plan;
+    const int32_t G = problem->n_windows, *centers = problem->centers;
+    w2v_real *at = problem->weights + W2V_TILE_SLACK, *usual = choice->usual_room + W2V_TILE_SLACK;
+    for (int32_t g = 0; g < G; g++) {
+        w2v_real *weights = weights_of(problem, at, 1 << g);
+        memcpy(weights, weights_of(problem, usual, 1 << g), (size_t)(G + plan->n_noise) * sizeof *weights);
+        for (int32_t k = 0; k < plan->n_noise; k++)
+            if (noise[k] == centers[g]) {
+                problem->hits[set + g] += weights[G + k];
+                weights[G + k] = 0;
+            }
+    }
+    return at;
+}
+
+/* The same where all of these words are distinct, as they nearly always are: no weight is then a new one. Centres that
+ * are their inputs' own (kernels.h) need not be. */
 W2V_INLINE w2v_real *add_noise_set(w2v_problem *problem, w2v_choice *choice, int32_t set, const int32_t G) {
     const w2v_rows rows = *choice->out_rows; /* a copy: what is stored below cannot change it */
     const int32_t *centers = problem->centers, K = choice->plan->n_noise;
+    const int32_t n_own = has_own_targets(choice->plan) && G > 1 ? G : 0;
     const w2v_noise_run run = noise_next(&choice->noise, K);
-    int repeats = !run.is_distinct | (run.n < K) | (G < windows_together(choice->plan));
+    int is_usual = run.is_distinct & (run.n == K) & (G == windows_together(choice->plan)), is_hit = 0;
+    for (int32_t k = 0; k < run.n; k++)
+        for (int32_t g = 0; g < G; g++) is_hit |= run.ids[k] == centers[g];
     for (int32_t g = 0; g < G; g++) {
         problem->hits[set + g] = 0;
-        for (int32_t other = 0; other < g; other++) repeats |= centers[g] == centers[other];
+        for (int32_t other = 0; other < g; other++) is_usual &= n_own || centers[g] != centers[other];
     }
-    for (int32_t k = 0; k < run.n; k++)
-        for (int32_t g = 0; g < G; g++) repeats |= run.ids[k] == centers[g];
-    if (repeats) return add_any_noise(problem, choice, set, run);
+    if (!is_usual || (is_hit && !n_own)) return add_any_noise(problem, choice, set, run);
     w2v_real **targets = problem->targets + problem->set_starts[set];
     for (int32_t g = 0; g < G; g++) targets[g] = row_of(&rows, centers[g]);
     for (int32_t k = 0; k < K; k++) targets[G + k] = row_of(&rows, run.ids[k]);
     problem->set_starts[set + 1] = problem->set_starts[set] + G + K;
-    return choice->usual_room + W2V_TILE_SLACK;
+    problem->n_own = n_own;
+    return is_hit ? weights_with_hits(problem, choice, set, run.ids) : choice->usual_room + W2V_TILE_SLACK;
 }
 
 /* The nodes from the root to the centre; the label of a node is 1 - code. Codes are coin tosses: a branch would be
@@ -273,14 +296,16 @@ W2V_INLINE void weigh_inputs(const w2v_problem *problem, const w2v_plan *plan, w
     } else if (!is_joint(plan)) {
         for (int32_t i = 0; i < problem->n_contexts; i++) weights[i] = weights_of(problem, at, 1);
     } else {
-        for (int32_t i = 0; i < problem->n_contexts; i++) {
-            const int64_t number = problem->first + i;
-            int32_t windows = 0;
-            for (int32_t g = 0; g < G; g++) {
-                const w2v_reach *reach = &problem->reaches[g];
-                windows |= ((number >= reach->low) & (number < reach->high) & (number != reach->center)) << g;
-            }
-            weights[i] = weights_of(problem, at, windows);
+        /* Nearly all are in all windows. */
+        for (int32_t i = 0; i < problem->n_contexts; i++) weights[i] = weights_of(problem, at, (1 << G) - 1);
+        for (int32_t g = 0; g < G; g++) {
+            const w2v_reach *reach = &problem->reaches[g];
+            const int64_t one_less = problem->weight_stride << g;
+            for (int64_t number = problem->first; number < reach->low; number++)
+                weights[number - problem->first] -= one_less;
+            weights[reach->center - problem->first] -= one_less;
+            for (int64_t number = reach->high; number < problem->past; number++)
+                weights[number - problem->first] -= one_less;
         }
     }
 }
@@ -318,4 +343,5 @@ void w2v_problem_tile(const w2v_problem *problem, const w2v_plan *plan, int32_t 
     tile->n_targets = (int32_t)(problem->set_starts[set + 1] - start);
     tile->targets = problem->targets + start;
     tile->weights = problem->input_weights + first;
+    tile->n_own = problem->n_own;
 }

@@ -29,6 +29,7 @@ typedef struct {
     w2v_real **context_room; /* where these may begin */
     int64_t *set_starts;     /* [n_sets + 1] into the next */
     w2v_real **targets;      /* rows of out_vecs */
+    int32_t n_own;           /* the first of them, which are CBOW's inputs' own (kernels.h) */
     int32_t n_near;          /* the first of them, which need no fetching: the nodes next to the root */
     w2v_real *weights;       /* [2^G, weight_stride] as in w2v_tile, for each target and what is in windows g, h, ...:
                               *       row 2^g + 2^h + ... */

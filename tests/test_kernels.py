@@ -108,6 +108,28 @@ def test_a_tile_matches_its_twin_for_every_number_of_inputs_and_targets(isa):
             assert_small(Tile(rng, 20, n_inputs, n_targets).errors(isa))
 
 
+@pytest.mark.parametrize("n_targets", [0, 1, 6, 8, 9, 30])
+@pytest.mark.parametrize("n_inputs", [2, 3, 4, 5, 8, 11, 18])
+@pytest.mark.parametrize("isa", ISAS)
+def test_inputs_with_targets_of_their_own_match_the_twin(isa, n_inputs, n_targets):
+    """Several may have the same one, and it may be a noise word, too: of others, or weighing nothing."""
+    rng = np.random.default_rng(n_inputs * n_targets)
+    for dim in (1, 16, 20, 100, 130):
+        x, y, steps = (random_rows(rng, dim, 0.5, n) for n in (n_inputs, 40, n_inputs))
+        others = rng.permutation(40)[:n_targets].tolist()
+        own = rng.choice([*others, 38, 39], n_inputs).tolist()
+        weights = np.where(np.equal.outer(own, others), 0, rng.choice([0.25, 1.0], (n_inputs, n_targets)))
+        expected = [matrix.astype(float) for matrix in (x, y, steps)]
+        twin_loss = twins.tile_with_own(*expected[:2], own, others, weights, LR, expected[2])
+        weights = np.hstack([np.full((n_inputs, n_inputs), 7.0), weights])
+        loss = _train.logistic_tile(
+            x, range(n_inputs), y, own + others, weights, LR, has_own=True, steps=steps, isa=isa
+        )
+        assert loss == pytest.approx(twin_loss, rel=1e-4)
+        for got, twin in zip((x, y, steps), expected, strict=True):
+            np.testing.assert_allclose(got, twin, atol=1e-5)
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("isa", ISAS)
 def test_inputs_that_are_updated_in_place_get_their_steps_repeated_ones_too(isa, size):

@@ -116,6 +116,8 @@ def test_the_full_softmax_is_the_same_for_any_number_of_threads(n_threads):
 @pytest.mark.parametrize("loss", [*BATCHED, "nce, window by window", "nce, noise per pair"])
 def test_a_step_follows_the_gradient_by_finite_differences(loss, model):
     changes = {"batch_size": None, "share_noise": "per pair" not in loss} if "," in loss else {}
+    if loss in BATCHED and model["sg"]:
+        changes["window"] = 1  # of wider ones, a word would be predicted more often than batches allow
     s = make_settings(loss.partition(",")[0], **model, **changes)
     assert s.batched == (loss in BATCHED)
     by_differences, by_step = [], []

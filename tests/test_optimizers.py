@@ -58,15 +58,18 @@ def test_a_number_without_a_gradient_does_not_move_and_nothing_is_divided_by_zer
 @pytest.mark.parametrize("isa", ISAS)
 def test_targets_can_learn_apart_from_themselves(isa):
     rng = np.random.default_rng(2)
-    for n_targets in (1, 5, 13, 30):
+    for n_targets, has_own in [(1, False), (5, False), (13, False), (30, False), (5, True), (30, True)]:
         x, y = (_train.aligned_zeros(n, 20) for n in (3, n_targets))
         x[:, :20], y[:, :20] = rng.normal(size=(3, 20)), rng.normal(size=(n_targets, 20))
         before = x.copy(), y.copy()
         x_steps, y_steps = (_train.aligned_zeros(n, 20) for n in (3, n_targets))
         weights = rng.choice([-1.0, 1.0], (3, n_targets))
+        if has_own:
+            weights[:, :3] = -np.eye(3)
         loss = _train.logistic_tile(
-            x, range(3), y, range(n_targets), weights, 0.5, steps=x_steps, target_steps=y_steps, isa=isa
-        )
+            x, range(3), y, range(n_targets), weights, 0.5,
+            has_own=has_own, steps=x_steps, target_steps=y_steps, isa=isa,
+        )  # fmt: skip
         assert np.array_equal(x, before[0])
         assert np.array_equal(y, before[1])
         expected, by_x, by_y = twins.tile_gradients(x.astype(float), y.astype(float), weights)

@@ -20,6 +20,8 @@ from fastw2v.settings import DEFAULT_NEGATIVE, Settings
 
 LINE_END = -1
 NOISE_POOL = 2048
+TILE_DISTINCT = 16
+ALIKE_REACH = 32
 SCORE_LIMIT = 16.0  # W2V_SCORE_LIMIT
 U64 = (1 << 64) - 1
 
@@ -85,12 +87,33 @@ def logistic_tile(
     an instruction set have it; later ones see inputs that earlier ones have moved.
     """
     assert len(set(target_ids)) == len(target_ids)
-    target_ids = np.asarray(target_ids)
     scores = inputs[input_ids] @ targets[target_ids].T
+    factors, loss = logistic_factors(scores, weights, lr)
+    move_tile(inputs, input_ids, targets, target_ids, factors, steps, most_at_once)
+    return loss
+
+
+def logistic_factors(
+    scores: np.ndarray, weights: np.ndarray | Sequence[float] | float, lr: float
+) -> tuple[np.ndarray, float]:
+    """How far a row moves along the other one of its pair, and the loss."""
     weights = np.broadcast_to(np.asarray(weights, float), scores.shape)
     z = np.where(weights < 0, -scores, scores)
     guard = SCORE_LIMIT / np.maximum(SCORE_LIMIT, np.abs(z))
-    g = -lr * weights * expit(z) * guard
+    loss = float((np.abs(weights) * np.logaddexp(0, z)).sum())
+    return -lr * weights * expit(z) * guard, loss
+
+
+def move_tile(
+    inputs: np.ndarray,
+    input_ids: Sequence[int],
+    targets: np.ndarray,
+    target_ids: Sequence[int],
+    factors: np.ndarray,
+    steps: np.ndarray | None,
+    most_at_once: tuple[int, int],
+) -> None:
+    target_ids = np.asarray(target_ids)
     n_blocks = -(-len(target_ids) // most_at_once[len(input_ids) > 1])
     first = 0
     for block in range(n_blocks):
@@ -98,12 +121,34 @@ def logistic_tile(
         y_old = targets[target_ids[part]].copy()
         y_new = y_old.copy()
         for i, row in enumerate(input_ids):
-            y_new += np.outer(g[i, part], inputs[row])
+            y_new += np.outer(factors[i, part], inputs[row])
             step = inputs[row] if steps is None else steps[i]
-            step += g[i, part] @ y_old
+            step += factors[i, part] @ y_old
         targets[target_ids[part]] = y_new
         first = part.stop
-    return float((np.abs(weights) * np.logaddexp(0, z)).sum())
+
+
+def tile_with_own(
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    own: Sequence[int],
+    others: Sequence[int],
+    weights: np.ndarray,
+    lr: float,
+    steps: np.ndarray,
+    most_at_once: tuple[int, int] = ANY_NUMBER,
+) -> float:
+    """A tile of all inputs, each observed with a target of its `own`, and others that all of them meet.
+
+    After all scores, inputs and their own targets learn one after the other: targets of several inputs may be the same.
+    """
+    own_factors, own_loss = logistic_factors((inputs * targets[own]).sum(axis=1), -1.0, lr)
+    factors, loss = logistic_factors(inputs @ targets[others].T, weights, lr)
+    for i, row in enumerate(own):
+        steps[i] += own_factors[i] * targets[row]
+        targets[row] += own_factors[i] * inputs[i]
+    move_tile(inputs, range(len(inputs)), targets, others, factors, steps, most_at_once)
+    return own_loss + loss
 
 
 # ---- random numbers ----
@@ -223,6 +268,11 @@ def noise_targets(
     return targets
 
 
+def are_distinct(words: Sequence[int]) -> bool:
+    """Is no word the same as one of the TILE_DISTINCT - 1 before it?"""
+    return not any(word in words[max(0, k + 1 - TILE_DISTINCT) : k] for k, word in enumerate(words))
+
+
 def path_targets(center: int, tree: tuple[np.ndarray, ...]) -> dict[int, np.ndarray]:
     offsets, nodes, codes = tree
     path = range(offsets[center], offsets[center + 1])
@@ -244,7 +294,8 @@ def read_windows(
 ) -> tuple[list[int], list[tuple[int, list[int]]]]:
     """The tokens that are kept, and (place of the centre, places of its contexts) for each window that has any.
 
-    Of a single shard that is one piece of the walk; draws as it goes. Each `run` windows reach as far.
+    Of a single shard that is one piece of the walk; draws as it goes. `run` neighbours reach as far, and so do the next
+    ones of a lane for ALIKE_REACH steps.
     """
     kept = []  # (line, id)
     for number, line in enumerate(lines):
@@ -254,13 +305,13 @@ def read_windows(
                 kept.append((number, id))
     length = -(-len(kept) // n_lanes)
     windows = []
-    reach = s.window
-    for number, (step, lane) in enumerate(product(range(length), range(n_lanes))):
-        if s.shrink_windows and number % run == 0:
-            reach = 1 + rng.below(s.window)[0]
+    reaches = [s.window] * n_lanes
+    for step, lane in product(range(length), range(n_lanes)):
+        if s.shrink_windows and step % run == 0 and step % ALIKE_REACH < run:
+            reaches[lane] = 1 + rng.below(s.window)[0]
         pos = lane * length + step
         if pos < len(kept):
-            around = range(max(0, pos - reach), min(len(kept), pos + 1 + reach))
+            around = range(max(0, pos - reaches[lane]), min(len(kept), pos + 1 + reaches[lane]))
             windows.append((pos, [p for p in around if kept[p][0] == kept[pos][0] and p != pos]))
     return [id for _, id in kept], [window for window in windows if window[1]]
 
@@ -313,6 +364,7 @@ def train_epoch(
         in_vecs[:, biases] = 1
 
     noise = NoiseStream(tables.noise, noise_fields["noise_reuse"], Rng(s.seed, epoch, shard=U64))
+    others: tuple[list[int], np.ndarray] | None = None  # the noise words, if they are apart from the centres
 
     def choose_targets(centers: list[int]) -> tuple[list[int], np.ndarray, np.ndarray, np.ndarray]:
         """Rows, weights [window, target], noise that adds to an observed pair [window] and [window, target]."""
@@ -321,6 +373,10 @@ def train_epoch(
         else:
             words, weight = noise.take(noise_fields["n_noise"]), noise_fields["noise_weight"]
             targets = noise_targets(centers, words, weight, joint)
+            nonlocal others
+            others = None
+            if s.model == "cbow" and len(centers) == together > 1 and are_distinct(words):
+                others = words, weight * (np.array(words) != np.array(centers)[:, None])
             hits = np.array([weight * words.count(center) * (s.loss == "nce") for center in centers])
         more = hits[:, None] * (np.array(list(targets)) == np.array(centers)[:, None])
         return list(targets), np.stack(list(targets.values()), axis=1), hits, more
@@ -339,7 +395,13 @@ def train_epoch(
             hidden[:, biases] = 1
             hidden_steps = np.zeros_like(hidden)
             if is_plain:
-                learn(hidden, list(range(len(group))), rows_out, weights, hidden_steps)
+                if others:
+                    words, their_weights = others
+                    sums.loss += tile_with_own(
+                        hidden, out_vecs, centers, words, their_weights, lr, hidden_steps, most_at_once
+                    )
+                else:
+                    learn(hidden, list(range(len(group))), rows_out, weights, hidden_steps)
                 for window in np.flatnonzero(hits):
                     own = slice(window, window + 1)
                     learn(hidden[own], [0], [centers[window]], hits[own], hidden_steps[own])
