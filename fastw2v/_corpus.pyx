@@ -13,7 +13,7 @@ from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.buffer cimport PyBUF_WRITE, PyBuffer_FillInfo
 from libc.stdint cimport INT32_MAX, UINT32_MAX, int32_t, int64_t, uint64_t, uint8_t
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcpy, memmove
+from libc.string cimport memcpy
 
 import numpy as np
 
@@ -76,6 +76,13 @@ cdef extern from "w2v.h" nogil:
     void w2v_ids_inspect(const int32_t *ids, int64_t n_ids, int32_t n_words, w2v_ids_facts *facts)
     int32_t *w2v_ids_resize(int32_t *ids, int64_t capacity)
     int64_t w2v_ids_renumber(int32_t *ids, int64_t n_ids, const int32_t *new_ids)
+    ctypedef struct w2v_joining:
+        int32_t *ids
+        int64_t n_blocks
+        const int64_t *ends
+        const int32_t *const *new_ids
+        int64_t n_ids
+    void w2v_ids_join(w2v_joining *joining)
 
 
 LINE_END = W2V_LINE_END
@@ -446,21 +453,57 @@ cdef class IdBuffer:
                 memcpy(self._ids + end, &ids[0], n * sizeof(int32_t))
         self._n_ids = end + n
 
-    def move(self, int64_t begin, int64_t n, int64_t to):
-        """Copy ids [begin, begin + n) to where `to` is, which may overlap."""
-        if not (0 <= begin and 0 <= n and 0 <= to and max(begin, to) + n <= self._n_ids):
-            raise ValueError(f"no such ids: {begin=}, {n=}, {to=}")
-        if n == 0 or to == begin:  # there may be no memory yet
-            return
-        with nogil:
-            memmove(self._ids + to, self._ids + begin, n * sizeof(int32_t))
-
     def cut(self, int64_t n):
         """Keep the first ``n`` ids, and give the rest of the memory back."""
         if not 0 <= n <= self._n_ids:
             raise ValueError(f"no such ids: {n=}")
         self._resize(max(n, 1))
         self._n_ids = n
+
+
+cdef class Joining:
+    """Blocks of ids, one behind the other in a buffer, that become one: threads that call `work` share it.
+
+    ``sizes`` says how many ids each has; ``new_ids`` has for each what `renumber` wants, or is None: ids stay.
+    Afterwards ``n_ids`` are left.
+    """
+
+    cdef w2v_joining _joining
+    cdef const int32_t **_new_ids
+    cdef list _kept  # whose memory these use
+
+    def __init__(self, IdBuffer buffer not None, sizes, new_ids=None):
+        cdef const int64_t[::1] ends = np.cumsum(np.array(sizes, np.int64))
+        cdef const int32_t[::1] numbering
+        cdef int64_t block, n_blocks = ends.shape[0]
+        if (n_blocks and min(sizes) < 0) or (ends[n_blocks - 1] if n_blocks else 0) != len(buffer):
+            raise ValueError("the blocks are not those of the buffer")
+        if new_ids is not None:
+            if len(new_ids) != n_blocks or self._new_ids != NULL:
+                raise ValueError("there must be one numbering for each block")
+            self._new_ids = <const int32_t **>malloc(max(n_blocks, 1) * sizeof(int32_t *))
+            if self._new_ids == NULL:
+                raise MemoryError(f"not enough memory for a list of {n_blocks} blocks")
+            for block in range(n_blocks):
+                numbering = new_ids[block]
+                self._new_ids[block] = &numbering[0]
+        self._kept = [memoryview(buffer), ends, new_ids]
+        self._joining.ids = buffer._ids
+        self._joining.n_blocks = n_blocks
+        self._joining.ends = &ends[0] if n_blocks else NULL
+        self._joining.new_ids = self._new_ids
+
+    def __dealloc__(self):
+        free(self._new_ids)
+
+    @property
+    def n_ids(self):
+        return self._joining.n_ids
+
+    def work(self):
+        """Do what nobody has begun; returns when that is done, though others may still be at work."""
+        with nogil:
+            w2v_ids_join(&self._joining)
 
 
 def renumber(int32_t[::1] ids not None, const int32_t[::1] new_ids not None):

@@ -275,11 +275,15 @@ def count_and_encode(
         old_ids = None if old is None else add_vocabulary(counter, old)
         chosen = choose_words(counter, rules, old_ids)
         keeps_raw = raw_counts or (old is not None and old.raw_counts is not None)
-        vocabulary = vocabulary_of(counter, chosen, keeps_raw)
         new_ids = renumbering(len(counter), chosen)
-        del counter
         numberings = [new_ids, *(np.concatenate((new_ids[:1], new_ids[1:][ids])) for ids in merged_ids)]
-        ids = store.finish(numberings, options.n_threads)
+        made: list[Vocabulary] = []
+        ids = store.finish(
+            numberings,
+            options.n_threads,
+            lambda: made.append(vocabulary_of(counter, chosen, keeps_raw)),
+        )
+    vocabulary = made.pop()
     n_tokens = int(vocabulary.counts.sum()) if old is None else _count_tokens(ids)
     return vocabulary, EncodedCorpus(ids, n_tokens, totals.n_lines, totals.n_words)
 

@@ -11,7 +11,7 @@ so they are gone after an exception, Ctrl-C or a crash, too.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
@@ -20,7 +20,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from ._corpus import LINE_END, IdBuffer, renumber
+from ._corpus import LINE_END, IdBuffer, Joining, renumber
 from .scratch import open_scratch, read_array, write_array
 
 IdArray = npt.NDArray[np.int32]
@@ -108,7 +108,12 @@ class IdStore:
             if block.ids is not None:
                 self._place(block, block.ids)
 
-    def finish(self, new_ids: Sequence[IdArray] | None = None, n_threads: int = 1) -> IdArray:
+    def finish(
+        self,
+        new_ids: Sequence[IdArray] | None = None,
+        n_threads: int = 1,
+        meanwhile: Callable[[], object] | None = None,
+    ) -> IdArray:
         """
         Join all blocks and forget them.
 
@@ -118,6 +123,8 @@ class IdStore:
             For each owner the argument `new_ids` of `fastw2v._corpus.renumber`. None keeps the ids.
         n_threads : int
             How many threads share the work, if the ids are in memory.
+        meanwhile : callable, optional
+            What the calling thread has to do before it takes its share, while the others begin.
 
         Returns
         -------
@@ -126,21 +133,33 @@ class IdStore:
         """
         blocks = [self._blocks[block_no] for block_no in sorted(self._blocks)]
         self._blocks.clear()
+        meanwhile = meanwhile or (lambda: None)
         if self._file is None:
-            joined = self._join_in_memory(blocks, new_ids, n_threads)
+            joined = self._join_in_memory(blocks, new_ids, n_threads, meanwhile)
         else:
+            meanwhile()
             joined = self._join_in_file(blocks, new_ids)
         joined.setflags(write=False)
         return joined
 
     def _join_in_memory(
-        self, blocks: list[_StoredBlock], new_ids: Sequence[IdArray] | None, n_threads: int
+        self,
+        blocks: list[_StoredBlock],
+        new_ids: Sequence[IdArray] | None,
+        n_threads: int,
+        meanwhile: Callable[[], object],
     ) -> IdArray:
-        joining = _Joining(self._buffer, blocks, new_ids)
+        numberings = None if new_ids is None else [new_ids[block.owner] for block in blocks]
+        joining = Joining(self._buffer, [block.n_ids for block in blocks], numberings)
         with ThreadPoolExecutor(n_threads, "fastw2v-join") as pool:
-            for done in [pool.submit(joining.work) for _ in range(n_threads)]:
-                done.result()
-        self._buffer.cut(joining.n_ids)
+            others = [pool.submit(joining.work) for _ in range(n_threads - 1)]
+            meanwhile()
+            joining.work()
+        for other in others:
+            other.result()
+        n_ids = joining.n_ids
+        del joining  # which looks at the ids
+        self._buffer.cut(n_ids)
         return _ids_in(self._buffer)
 
     def _join_in_file(self, blocks: list[_StoredBlock], new_ids: Sequence[IdArray] | None) -> IdArray:
@@ -160,50 +179,6 @@ class IdStore:
             if n_ids == 0:  # which cannot be mapped
                 return np.empty(0, np.int32)
             return np.memmap(joined, np.int32, mode="r", shape=(n_ids,))
-
-
-class _Joining:
-    """In place: each block is renumbered and, when the one before is where it belongs, moved to the end of that."""
-
-    def __init__(
-        self, buffer: IdBuffer, blocks: list[_StoredBlock], new_ids: Sequence[IdArray] | None
-    ) -> None:
-        self._buffer, self._blocks, self._new_ids = buffer, blocks, new_ids
-        self._numbers = iter(range(len(blocks)))  # of blocks that nobody has begun
-        self._n_moved = 0  # blocks
-        self.n_ids, self._last = 0, LINE_END  # of the blocks that are moved
-        self._has_failed = False
-        self._turn = threading.Condition()
-
-    def work(self) -> None:
-        """What a thread does: block after block until there are none."""
-        try:
-            while True:
-                with self._turn:
-                    number = next(self._numbers, None)
-                if number is None:
-                    return
-                block = self._blocks[number]
-                ids = _ids_in(self._buffer)[block.begin : block.begin + block.n_ids]
-                if self._new_ids is not None:
-                    ids = ids[: renumber(ids, self._new_ids[block.owner])]
-                with self._turn:
-                    while self._n_moved < number and not self._has_failed:
-                        self._turn.wait()
-                    if self._has_failed:
-                        return
-                first = _first_wanted(ids, self._last)
-                n_ids, last = len(ids) - first, int(ids[-1]) if len(ids) else self._last
-                self._buffer.move(block.begin + first, n_ids, self.n_ids)
-                with self._turn:
-                    self.n_ids, self._last = self.n_ids + n_ids, last
-                    self._n_moved += 1
-                    self._turn.notify_all()
-        except BaseException:
-            with self._turn:
-                self._has_failed = True
-                self._turn.notify_all()
-            raise
 
 
 def _ids_in(buffer: IdBuffer) -> IdArray:

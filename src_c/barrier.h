@@ -56,12 +56,20 @@ W2V_INLINE int barrier_is_over(w2v_barrier *barrier, int64_t step) {
     return 1;
 }
 
-W2V_INLINE void barrier_wait(w2v_barrier *barrier, int64_t step) {
+/* What is done while waiting, again and again; *patience is 0 at first. */
+W2V_INLINE void wait_a_little(int *patience) {
     enum { PATIENCE = 128 };
-    for (int k = 0; !barrier_is_over(barrier, step);) {
-        if (k < PATIENCE) k++, W2V_PAUSE();
-        else yield_core();
-    }
+    if (*patience < PATIENCE) ++*patience, W2V_PAUSE();
+    else yield_core();
+}
+
+W2V_INLINE void barrier_wait(w2v_barrier *barrier, int64_t step) {
+    for (int patience = 0; !barrier_is_over(barrier, step);) wait_a_little(&patience);
+}
+
+/* Wait until other threads have set a count to n or more. */
+W2V_INLINE void arrivals_await(int64_t *count, int64_t n) {
+    for (int patience = 0; arrivals_get(count) < n;) wait_a_little(&patience);
 }
 
 #endif

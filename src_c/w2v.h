@@ -93,6 +93,18 @@ int32_t *w2v_ids_resize(int32_t *ids, int64_t capacity);
  * new_ids[0] must be W2V_LINE_END. ids INOUT [n_ids]; returns how many are left. */
 int64_t w2v_ids_renumber(int32_t *ids, int64_t n_ids, const int32_t *new_ids);
 
+/* Blocks of ids, one behind the other, that become one, in place: each is renumbered and, when the one before is where it belongs, moved to
+ * the end of that, without line ends that then repeat. Any number of threads share the work: each calls w2v_ids_join. */
+typedef struct {
+    int32_t *ids;                  /* INOUT all blocks */
+    int64_t n_blocks;
+    const int64_t *ends;           /* IN    [n_blocks] where they end */
+    const int32_t *const *new_ids; /* IN    [n_blocks] for each as for w2v_ids_renumber; NULL: ids stay what they are */
+    int64_t n_begun, n_moved;      /* INOUT blocks, 0 at first; atomic */
+    int64_t n_ids;                 /* INOUT in the blocks that are moved, 0 at first; only who moves one may look */
+} w2v_joining;
+void w2v_ids_join(w2v_joining *joining);
+
 typedef struct {
     uint64_t sum;        /* tells these ids from others, unless somebody means to deceive */
     int64_t n_line_ends; /* how many of them are W2V_LINE_END */

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastw2v._corpus import LINE_END, IdBuffer
+from fastw2v._corpus import LINE_END, IdBuffer, Joining
 from fastw2v.id_store import IdStore
 from fastw2v.vocabulary import UNKNOWN
 
@@ -60,24 +60,49 @@ def test_a_numbering_that_fails_is_an_error_and_no_thread_waits_for_ever():
             store.finish([np.array([LINE_END, 0], np.int32)] * 7, 3)
 
 
-def test_a_buffer_moves_and_cuts_only_ids_that_it_has():
+def test_a_buffer_cuts_only_ids_that_it_has():
     buffer = IdBuffer(2)
     buffer.append(np.arange(5, dtype=np.int32))
-    for impossible in ((0, 6, 0), (3, 3, 0), (0, 3, 3), (-1, 1, 0), (0, 1, -1), (0, -1, 0)):
-        with pytest.raises(ValueError, match="no such ids"):
-            buffer.move(*impossible)
     for impossible in (-1, 6):
         with pytest.raises(ValueError, match="no such ids"):
             buffer.cut(impossible)
-    buffer.move(1, 3, 0)
     looked_at = np.frombuffer(buffer, np.int32)
     with pytest.raises(BufferError, match="cannot be moved"):
         buffer.cut(2)
-    assert looked_at.tolist() == [1, 2, 3, 3, 4]
+    assert looked_at.tolist() == [0, 1, 2, 3, 4]
     del looked_at
     buffer.cut(2)
-    assert np.frombuffer(buffer, np.int32).tolist() == [1, 2]
+    assert np.frombuffer(buffer, np.int32).tolist() == [0, 1]
     buffer.cut(0)
     assert len(buffer) == 0
     buffer.append(np.array([7], np.int32))
     assert np.frombuffer(buffer, np.int32).tolist() == [7]
+
+
+def test_only_blocks_that_fill_the_buffer_are_joined_each_with_a_numbering():
+    buffer = IdBuffer()
+    buffer.append(np.arange(5, dtype=np.int32))
+    for sizes in ([], [5, 1], [4], [6, -1]):
+        with pytest.raises(ValueError, match="not those of the buffer"):
+            Joining(buffer, sizes)
+    with pytest.raises(ValueError, match="one numbering for each"):
+        Joining(buffer, [2, 3], [np.arange(9, dtype=np.int32)])
+    joining = Joining(buffer, [2, 3])
+    with pytest.raises(BufferError, match="cannot be moved"):
+        buffer.cut(2)
+    joining.work()
+    joining.work()  # nothing is left to be done
+    assert joining.n_ids == 5
+
+
+@pytest.mark.parametrize("budget", [None, 0])
+def test_what_is_to_be_done_meanwhile_is_done_before_ids_are_returned_and_its_error_is_raised(budget):
+    done: list[int] = []
+    with IdStore(budget) as store:
+        store.put(0, 0, np.arange(3, dtype=np.int32))
+        assert store.finish(None, 2, lambda: done.append(1)).tolist() == [0, 1, 2]
+    assert done == [1]
+    with IdStore(budget) as store:
+        store.put(0, 0, np.arange(3, dtype=np.int32))
+        with pytest.raises(ZeroDivisionError):
+            store.finish(None, 2, lambda: 1 // 0)

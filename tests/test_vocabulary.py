@@ -120,6 +120,21 @@ def test_renumbering_drops_unknown_words_and_the_line_ends_that_then_repeat(
     assert array[:n_left].tolist() == expected
 
 
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.9])
+def test_many_ids_are_renumbered_as_one_by_one(share: float) -> None:
+    rng = np.random.default_rng(1)
+    for n in [*range(20), 1_000, 10_007]:
+        ids = rng.integers(LINE_END, 20, n, dtype=np.int32)
+        new_ids = np.arange(LINE_END, 20, dtype=np.int32)
+        new_ids[1:][rng.random(20) < share] = UNKNOWN
+        expected: list[int] = []
+        for id in new_ids[ids + 1].tolist():
+            if id != UNKNOWN and not (id == LINE_END and expected[-1:] == [LINE_END]):
+                expected.append(id)
+        n_left = renumber(ids, new_ids)
+        assert ids[:n_left].tolist() == expected
+
+
 def test_the_renumbering_of_an_unkept_word_is_unknown() -> None:
     assert renumbering(3, np.array([2, 0], np.int32)).tolist() == [LINE_END, 1, UNKNOWN, 0]
 
