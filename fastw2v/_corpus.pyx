@@ -154,11 +154,11 @@ cdef class WordCounter:
         if self._counts is not None:
             return self._counts
         cdef int64_t n = w2v_counter_size(self._counter)
-        counts = np.empty(n, np.int64)
+        counts = np.empty(n + 1, np.int64)
         cdef int64_t[::1] out = counts
-        if n:
-            with nogil:
-                w2v_counter_counts(self._counter, &out[0])
+        with nogil:
+            w2v_counter_counts(self._counter, &out[0])
+        counts = counts[1:]
         counts.setflags(write=False)
         self._counts = counts
         return counts

@@ -5,15 +5,16 @@
  * text is read once and no thread waits for another. Which bytes are a block, how files are read and which
  * words are kept is the business of the Python layer (corpus.py, vocabulary.py), which calls this through
  * _corpus.pyx. Words are worked off in batches: first all are cut and hashed and their slots asked for,
- * then looked up, so that the cache misses of rare words overlap. Invariant: the ids, once renumbered, do
- * not depend on blocks or threads. */
+ * then looked up, so that the cache misses of rare words overlap. Room is made before a batch, so that no slot
+ * moves while it is worked off. Invariant: the ids, once renumbered, do not depend on blocks or threads. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "buffer.h"
 #include "word_table.h"
 
-enum { BATCH = 128, LOG_FIRST_SLOTS = 13, FIRST_SLOTS = 1 << LOG_FIRST_SLOTS };
+enum { BATCH = 128, MOST_KEYS = BATCH + CHUNK + 1 }; /* a batch ends with the chunk of text in which it is full */
+enum { SPAN = 64, LOG_FIRST_SLOTS = 13, FIRST_SLOTS = 1 << LOG_FIRST_SLOTS };
 enum { FIRST_WORDS = 1 << 12, FIRST_BYTES = 1 << 16 };
 
 /* ---- the table ---- */
@@ -58,8 +59,7 @@ int64_t w2v_counter_size(const w2v_counter *counter) { return counter->n_words; 
 
 void w2v_counter_counts(const w2v_counter *counter, int64_t *counts) {
     for (int64_t at = 0; at < counter->n_slots; at++)
-        if (counter->slots[at].number)
-            counts[counter->slots[at].number - 1] = counter->slots[at].count;
+        counts[counter->slots[at].number] = counter->slots[at].count;
 }
 
 const uint8_t *w2v_counter_word(const w2v_counter *counter, int64_t id, int64_t *n_bytes) {
@@ -68,16 +68,26 @@ const uint8_t *w2v_counter_word(const w2v_counter *counter, int64_t id, int64_t 
     return counter->bytes + begin;
 }
 
-/* The key of the word in a slot. Only long words are looked up elsewhere. */
-W2V_INLINE word_key stored_key(const w2v_counter *counter, const word_slot *slot) {
-    word_key key = {slot->start, slot->second, 0, NULL, 0};
+/* The key for `counter` of the word in a slot of `from`, whose bytes only long words need. */
+W2V_INLINE word_key key_for(const w2v_counter *counter, const w2v_counter *from, const word_slot *slot) {
+    word_key key = {slot->start, slot->second, NULL, NULL, 0};
     if (is_short(key.second)) {
-        hash_short(&key);
+        find_home_short(counter, &key);
     } else {
-        key.text = w2v_counter_word(counter, (int64_t)slot->number - 1, &key.n_bytes);
-        hash_long(&key);
+        key.text = w2v_counter_word(from, id_of(slot), &key.n_bytes);
+        find_home_long(counter, &key);
     }
     return key;
+}
+
+/* Which of the slots from .. from + SPAN - 1 hold a word; returns how many. No branch: it could not be predicted. */
+W2V_INLINE int full_slots(const word_slot *from, const word_slot **full /* OUT [SPAN] */) {
+    int n = 0;
+    for (int at = 0; at < SPAN; at++) {
+        full[n] = from + at;
+        n += !is_empty(from + at);
+    }
+    return n;
 }
 
 static w2v_status grow_slots(w2v_counter *counter) {
@@ -89,17 +99,26 @@ static w2v_status grow_slots(w2v_counter *counter) {
     counter->slots = slots;
     counter->n_slots = n_old * 2;
     counter->shift--;
-    for (int64_t at = 0; at < n_old; at++) {
-        if (!old[at].number)
-            continue;
-        const word_key key = stored_key(counter, &old[at]);
-        word_slot *slot = first_slot(counter, key.hash);
-        while (slot->number)
-            slot = next_slot(counter, slot);
-        *slot = old[at];
+    const word_slot *full[SPAN];
+    for (int64_t first = 0; first < n_old; first += SPAN) {
+        const int n = full_slots(old + first, full);
+        for (int i = 0; i < n; i++) {
+            word_slot *slot = key_for(counter, counter, full[i]).home;
+            while (!is_empty(slot))
+                slot = next_slot(counter, slot);
+            *slot = *full[i];
+        }
     }
     aligned_free(old);
     return W2V_OK;
+}
+
+/* Make room for n more words: no slot moves, and no key goes stale, while these are put in. */
+W2V_INLINE w2v_status make_room(w2v_counter *counter, int64_t n) {
+    w2v_status status = W2V_OK;
+    while (!status && counter->n_words + n > counter->n_slots / 4 * 3)
+        status = grow_slots(counter);
+    return status;
 }
 
 static w2v_status grow_words(w2v_counter *counter) {
@@ -122,11 +141,10 @@ static w2v_status grow_bytes(w2v_counter *counter, int64_t at_least) {
     return W2V_OK;
 }
 
-/* Put a word that find_word did not find into the empty slot that it returned, which then may not be used
- * again. */
+/* Put a word that find_word did not find into the empty slot that it returned. There must be room. */
 static w2v_status insert_word(w2v_counter *counter, const word_key *key, word_slot *slot, int64_t count) {
     const int64_t id = counter->n_words, begin = word_begin(counter, id);
-    const int64_t end = begin + (is_short(key->second) ? last_byte(key->second) : key->n_bytes);
+    const int64_t end = begin + (is_short(key->second) ? last_byte(key->second) - 1 : key->n_bytes);
     if (id == INT32_MAX)
         return W2V_ERR_TOO_MANY;
     if (id == counter->words_capacity && grow_words(counter))
@@ -142,7 +160,7 @@ static w2v_status insert_word(w2v_counter *counter, const word_key *key, word_sl
     counter->ends[id] = end;
     *slot = (word_slot){key->start, key->second, count, (uint32_t)(id + 1)};
     counter->n_words = id + 1;
-    return counter->n_words > counter->n_slots / 4 * 3 ? grow_slots(counter) : W2V_OK;
+    return W2V_OK;
 }
 
 /* Whether the words of `from` will not fit, by those that were new among its first `n_seen` slots. Words come in the
@@ -157,22 +175,27 @@ w2v_status w2v_counter_merge(w2v_counter *counter, const w2v_counter *from, int3
     w2v_status status = W2V_OK;
     while (!status && counter->n_slots < from->n_slots)
         status = grow_slots(counter);
+    if (!status)
+        status = make_room(counter, SPAN);
     /* In the order of the slots: equal hashes, so both tables are walked nearly from front to back. */
-    for (int64_t at = 0; !status && at < from->n_slots; at++) {
-        const word_slot *source = &from->slots[at];
-        if (!source->number)
-            continue;
-        const word_key key = stored_key(from, source);
-        word_slot *slot = find_word(counter, &key);
-        if (slot->number) {
-            slot->count += source->count;
-            ids[source->number - 1] = (int32_t)(slot->number - 1);
-            continue;
+    const word_slot *full[SPAN];
+    for (int64_t first = 0; !status && first < from->n_slots; first += SPAN) {
+        const int n = full_slots(from->slots + first, full);
+        for (int i = 0; !status && i < n; i++) {
+            const word_key key = key_for(counter, from, full[i]);
+            word_slot *slot = find_word(counter, &key);
+            if (is_empty(slot)) {
+                ids[id_of(full[i])] = (int32_t)counter->n_words;
+                status = insert_word(counter, &key, slot, full[i]->count);
+            } else {
+                ids[id_of(full[i])] = id_of(slot);
+                slot->count += full[i]->count;
+            }
         }
-        ids[source->number - 1] = (int32_t)counter->n_words;
-        status = insert_word(counter, &key, slot, source->count);
-        if (!status && will_overflow(counter, n_before, from, at + 1))
+        if (!status && will_overflow(counter, n_before, from, first + SPAN))
             status = grow_slots(counter);
+        if (!status)
+            status = make_room(counter, SPAN);
     }
     return status;
 }
@@ -181,10 +204,12 @@ w2v_status w2v_counter_add(w2v_counter *counter, const uint8_t *word, int64_t n_
     uint8_t padded[KEY_BYTES] = {0};
     if (n_bytes < KEY_BYTES)
         memcpy(padded, word, (size_t)n_bytes);
+    if (make_room(counter, 1))
+        return W2V_ERR_MEMORY;
     word_key key;
-    make_key(&key, n_bytes < KEY_BYTES ? padded : word, n_bytes);
+    make_key(counter, &key, n_bytes < KEY_BYTES ? padded : word, n_bytes);
     word_slot *slot = find_word(counter, &key);
-    if (!slot->number)
+    if (is_empty(slot))
         return insert_word(counter, &key, slot, count);
     slot->count += count;
     return W2V_OK;
@@ -194,36 +219,37 @@ w2v_status w2v_counter_add(w2v_counter *counter, const uint8_t *word, int64_t n_
 
 /* Turn a batch into ids. Either `learner` is `known` and takes new words and counts, or it is NULL. */
 W2V_INLINE w2v_status put_batch(const w2v_counter *known, w2v_counter *learner, w2v_block *block,
-                                const word_key *batch, int64_t n) {
+                                const word_key *batch, const word_key *end) {
     int32_t *ids = block->ids + block->n_ids; /* not counted in *block, which any store might change */
     int64_t n_lines = 0;
-    for (const word_key *key = batch; key < batch + n; key++) {
-        word_slot *slot;
-        if (is_short(key->second)) { /* known here, it need not be asked again there */
+    for (const word_key *key = batch; key < end; key++) {
+        word_slot *slot = key->home;
+        if (!(has_key(slot, key) && is_short(key->second))) { /* seldom */
+            if (last_byte(key->second) == END_OF_LINE) {
+                n_lines++;
+                if (ids == block->ids || ids[-1] != W2V_LINE_END)
+                    *ids++ = W2V_LINE_END;
+                continue;
+            }
             slot = find_word(known, key);
-        } else if (last_byte(key->second) == LONG_WORD) {
-            slot = find_word(known, key);
-        } else {
-            n_lines++;
-            if (ids == block->ids || ids[-1] != W2V_LINE_END)
-                *ids++ = W2V_LINE_END;
-            continue;
+            if (is_empty(slot)) {
+                if (learner) {
+                    *ids++ = (int32_t)learner->n_words;
+                    const w2v_status status = insert_word(learner, key, slot, 1);
+                    if (status)
+                        return status;
+                }
+                continue;
+            }
         }
-        if (slot->number) {
-            *ids++ = (int32_t)(slot->number - 1);
-            if (learner)
-                slot->count++;
-        } else if (learner) {
-            *ids++ = (int32_t)learner->n_words;
-            const w2v_status status = insert_word(learner, key, slot, 1);
-            if (status)
-                return status;
-        }
+        *ids++ = id_of(slot);
+        if (learner)
+            slot->count++;
     }
     block->n_ids = ids - block->ids;
     block->n_lines += n_lines;
-    block->n_words += n - n_lines;
-    return W2V_OK;
+    block->n_words += end - batch - n_lines;
+    return learner ? make_room(learner, MOST_KEYS) : W2V_OK;
 }
 
 static void start_block(w2v_block *block) {
@@ -233,14 +259,15 @@ static void start_block(w2v_block *block) {
 }
 
 /* Add a word to the batch and ask for its slot, which put_batch will need. */
-W2V_INLINE void put_key(const w2v_counter *known, word_key *batch, int64_t *n, const uint8_t *word,
-                        int64_t n_bytes) {
-    make_key(&batch[*n], word, n_bytes);
-    W2V_PREFETCH(first_slot(known, batch[*n].hash));
-    ++*n;
+W2V_INLINE void put_key(const w2v_counter *known, word_key **next, const uint8_t *word, int64_t n_bytes) {
+    word_key *key = (*next)++;
+    make_key(known, key, word, n_bytes);
+    W2V_PREFETCH(key->home);
 }
 
-W2V_INLINE void put_line_end(word_key *batch, int64_t *n) { batch[(*n)++].second = (uint64_t)END_OF_LINE << 56; }
+W2V_INLINE void put_line_end(const w2v_counter *known, word_key **next) {
+    *(*next)++ = (word_key){0, (uint64_t)END_OF_LINE << 56, known->slots, NULL, 0}; /* in no slot is that */
+}
 
 W2V_INLINE w2v_status text_to_ids(const w2v_counter *known, w2v_counter *learner, w2v_block *block) {
     start_block(block);
@@ -250,8 +277,9 @@ W2V_INLINE w2v_status text_to_ids(const w2v_counter *known, w2v_counter *learner
     int64_t word = pos; /* where the current word begins; or, between words, after the last white space */
     if (pos > 0 && !is_space(text[pos - 1])) /* in the middle of a word, which is the previous block's */
         pos = word = w2v_text_first_space(text, pos, own_end);
-    word_key batch[BATCH + CHUNK + 1];
-    int64_t n = 0;
+    word_key batch[MOST_KEYS], *next = batch;
+    if (learner && make_room(learner, MOST_KEYS))
+        return W2V_ERR_MEMORY;
     for (; word < own_end; pos += CHUNK) {
         int has_nul;
         uint64_t spaces = space_bits(text + pos, &has_nul);
@@ -262,16 +290,16 @@ W2V_INLINE w2v_status text_to_ids(const w2v_counter *known, w2v_counter *learner
         for (; spaces && word < own_end; spaces &= spaces - 1) {
             const int64_t space = pos + lowest_bit(spaces);
             if (space > word)
-                put_key(known, batch, &n, text + word, space - word);
+                put_key(known, &next, text + word, space - word);
             if (text[space] == '\n' && space < own_end)
-                put_line_end(batch, &n);
+                put_line_end(known, &next);
             word = space + 1;
         }
-        if (n >= BATCH || word >= own_end) {
-            const w2v_status status = put_batch(known, learner, block, batch, n);
+        if (next >= batch + BATCH || word >= own_end) {
+            const w2v_status status = put_batch(known, learner, block, batch, next);
             if (status)
                 return status;
-            n = 0;
+            next = batch;
         }
     }
     return W2V_OK;
@@ -280,21 +308,22 @@ W2V_INLINE w2v_status text_to_ids(const w2v_counter *known, w2v_counter *learner
 W2V_INLINE w2v_status tokens_to_ids(const w2v_counter *known, w2v_counter *learner, w2v_block *block) {
     start_block(block);
     const uint8_t *text = block->text;
-    word_key batch[BATCH];
-    int64_t n = 0;
+    word_key batch[BATCH], *next = batch;
+    if (learner && make_room(learner, MOST_KEYS))
+        return W2V_ERR_MEMORY;
     for (int64_t token = 0; token < block->n_sizes; token++) {
         const int64_t n_bytes = block->sizes[token];
         if (n_bytes < 0) {
-            put_line_end(batch, &n);
+            put_line_end(known, &next);
         } else {
-            put_key(known, batch, &n, text, n_bytes);
+            put_key(known, &next, text, n_bytes);
             text += n_bytes;
         }
-        if (n == BATCH || token + 1 == block->n_sizes) {
-            const w2v_status status = put_batch(known, learner, block, batch, n);
+        if (next == batch + BATCH || token + 1 == block->n_sizes) {
+            const w2v_status status = put_batch(known, learner, block, batch, next);
             if (status)
                 return status;
-            n = 0;
+            next = batch;
         }
     }
     return W2V_OK;

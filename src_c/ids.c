@@ -25,7 +25,7 @@ int32_t *w2v_ids_resize(int32_t *ids, int64_t capacity) {
     return resized;
 }
 
-/* Put an id at the end of those that are left, if it is to stay. No branch: which words are dropped cannot be predicted. */
+/* Put an id behind those that are left, if it is to stay. No branch: which words are dropped cannot be predicted. */
 W2V_INLINE int64_t put_id(int32_t *ids, int64_t n_left, int32_t id, uint32_t *after_end /* INOUT */) {
     const uint32_t is_word = id >= 0, is_end = id == W2V_LINE_END, repeats = is_end & *after_end;
     ids[n_left] = id;

@@ -63,7 +63,7 @@ typedef struct {
 w2v_status w2v_counter_create(w2v_counter **counter /* OUT */);
 void w2v_counter_destroy(w2v_counter *counter);
 int64_t w2v_counter_size(const w2v_counter *counter);
-void w2v_counter_counts(const w2v_counter *counter, int64_t *counts /* OUT [size] */);
+void w2v_counter_counts(const w2v_counter *counter, int64_t *counts /* OUT [1 + size]: of no word, then of each */);
 const uint8_t *w2v_counter_word(const w2v_counter *counter, int64_t id, int64_t *n_bytes /* OUT */);
 
 /* Text is cut at ASCII white space, a line ends at '\n', and a NUL byte is refused. Tokens are taken as

@@ -32,15 +32,15 @@ struct w2v_counter {
 typedef struct {
     uint64_t start, second; /* of a word of up to SHORT_BYTES its bytes, and zeros; of a longer one the first eight,
                              * and a part of its hash */
-    uint64_t hash;
+    word_slot *home;     /* the slot to look at first, until the table grows */
     const uint8_t *text; /* these two only of longer words */
     int64_t n_bytes;
 } word_key;
 
 enum {
-    SHORT_BYTES = 15,             /* up to so many, the last byte of `second` is the size of the word */
-    LONG_WORD = SHORT_BYTES + 1,  /* ... else it is this, or this */
-    END_OF_LINE = SHORT_BYTES + 2,
+    SHORT_BYTES = 15,            /* up to so many, the last byte of `second` is the size of the word and 1, ... */
+    LONG_WORD = SHORT_BYTES + 2, /* ... else it is this, or this: never 0, as in an empty slot */
+    END_OF_LINE,
     KEY_BYTES = 16 /* which must be readable where a word begins */
 };
 
@@ -48,42 +48,47 @@ W2V_INLINE int last_byte(uint64_t second) { return (int)(second >> 56); }
 
 W2V_INLINE int is_short(uint64_t second) { return second < (uint64_t)LONG_WORD << 56; }
 
+W2V_INLINE int is_empty(const word_slot *slot) { return slot->number == 0; }
+
+W2V_INLINE int32_t id_of(const word_slot *slot) { return (int32_t)(slot->number - 1); }
+
 W2V_INLINE uint64_t mix(uint64_t hash) { return hash ^ (hash >> 32); }
 
 /* 2^64 / the golden ratio (Knuth, TAOCP 3, section 6.4) and 2^63 * the square root of 2, odd */
 static const uint64_t golden = UINT64_C(0x9E3779B97F4A7C15), root = UINT64_C(0xB504F333F9DE6485);
 
-W2V_INLINE void hash_short(word_key *key) {
-    key->hash = mix(key->start * golden + key->second * root) * golden;
+W2V_INLINE word_slot *first_slot(const w2v_counter *counter, uint64_t hash) {
+    return &counter->slots[hash >> counter->shift];
 }
 
-W2V_INLINE void hash_long(word_key *key) {
+W2V_INLINE void find_home_short(const w2v_counter *counter, word_key *key) {
+    key->home = first_slot(counter, mix(key->start * golden + key->second * root) * golden);
+}
+
+W2V_INLINE void find_home_long(const w2v_counter *counter, word_key *key) {
     uint64_t hash = mix(key->start * golden + (uint64_t)key->n_bytes);
     for (int64_t pos = 8; pos < key->n_bytes; pos += 8) /* the last step may take bytes again */
         hash = mix((hash ^ load8(key->text + (pos + 8 <= key->n_bytes ? pos : key->n_bytes - 8))) * root);
     key->second = (uint64_t)LONG_WORD << 56 | hash >> 8;
-    key->hash = hash * golden;
+    key->home = first_slot(counter, hash * golden);
 }
 
 /* KEY_BYTES must be readable at `text`, however few of them are the word's. */
-W2V_INLINE void make_key(word_key *key /* OUT */, const uint8_t *text, int64_t n_bytes) {
+W2V_INLINE void make_key(const w2v_counter *counter, word_key *key /* OUT */, const uint8_t *text,
+                         int64_t n_bytes) {
     static const uint8_t keep[2 * KEY_BYTES] = {255, 255, 255, 255, 255, 255, 255, 255,
                                                 255, 255, 255, 255, 255, 255, 255, 255}; /* and zeros */
     if (n_bytes <= SHORT_BYTES) {
         const uint8_t *mask = keep + KEY_BYTES - n_bytes;
         key->start = load8(text) & load8(mask);
-        key->second = (load8(text + 8) & load8(mask + 8)) | (uint64_t)n_bytes << 56;
-        hash_short(key);
+        key->second = (load8(text + 8) & load8(mask + 8)) | (uint64_t)(n_bytes + 1) << 56;
+        find_home_short(counter, key);
     } else {
         key->start = load8(text);
         key->text = text;
         key->n_bytes = n_bytes;
-        hash_long(key);
+        find_home_long(counter, key);
     }
-}
-
-W2V_INLINE word_slot *first_slot(const w2v_counter *counter, uint64_t hash) {
-    return &counter->slots[hash >> counter->shift];
 }
 
 W2V_INLINE word_slot *next_slot(const w2v_counter *counter, word_slot *slot) {
@@ -100,15 +105,17 @@ W2V_INLINE int is_long_word(const w2v_counter *counter, int64_t id, const word_k
     return n_bytes == key->n_bytes && memcmp(counter->bytes + begin, key->text, (size_t)n_bytes) == 0;
 }
 
-/* The slot of a word; if that is empty (number 0), it is where the word would have to be put. */
+W2V_INLINE int has_key(const word_slot *slot, const word_key *key) {
+    return !((slot->start ^ key->start) | (slot->second ^ key->second));
+}
+
+/* The slot of a word; if that is empty, it is where the word would have to be put. */
 W2V_INLINE word_slot *find_word(const w2v_counter *counter, const word_key *key) {
-    for (word_slot *slot = first_slot(counter, key->hash);; slot = next_slot(counter, slot)) {
-        if (!((slot->start ^ key->start) | (slot->second ^ key->second)) &&
-            (is_short(key->second) || is_long_word(counter, (int64_t)slot->number - 1, key)))
-            return slot; /* an empty slot may look like the empty word; so it is where that one belongs */
-        if (slot->number == 0)
-            return slot;
-    }
+    word_slot *slot = key->home;
+    while (!is_empty(slot) &&
+           !(has_key(slot, key) && (is_short(key->second) || is_long_word(counter, id_of(slot), key))))
+        slot = next_slot(counter, slot);
+    return slot;
 }
 
 #endif
