@@ -179,14 +179,19 @@ w2v_status w2v_counter_merge(w2v_counter *counter, const w2v_counter *from, int3
         status = make_room(counter, SPAN);
     /* In the order of the slots: equal hashes, so both tables are walked nearly from front to back. */
     const word_slot *full[SPAN];
+    word_key keys[SPAN];
     for (int64_t first = 0; !status && first < from->n_slots; first += SPAN) {
         const int n = full_slots(from->slots + first, full);
+        for (int i = 0; i < n; i++) {
+            keys[i] = key_for(counter, from, full[i]);
+            W2V_PREFETCH(keys[i].home);
+            W2V_PREFETCH_READ(full[i] + 2 * SPAN); /* which processors do not do by themselves; there may be none */
+        }
         for (int i = 0; !status && i < n; i++) {
-            const word_key key = key_for(counter, from, full[i]);
-            word_slot *slot = find_word(counter, &key);
+            word_slot *slot = find_word(counter, &keys[i]);
             if (is_empty(slot)) {
                 ids[id_of(full[i])] = (int32_t)counter->n_words;
-                status = insert_word(counter, &key, slot, full[i]->count);
+                status = insert_word(counter, &keys[i], slot, full[i]->count);
             } else {
                 ids[id_of(full[i])] = id_of(slot);
                 slot->count += full[i]->count;
