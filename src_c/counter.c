@@ -185,7 +185,7 @@ w2v_status w2v_counter_merge(w2v_counter *counter, const w2v_counter *from, int3
         for (int i = 0; i < n; i++) {
             keys[i] = key_for(counter, from, full[i]);
             W2V_PREFETCH(keys[i].home);
-            W2V_PREFETCH_READ(full[i] + 2 * SPAN); /* which processors do not do by themselves; there may be none */
+            W2V_PREFETCH_READ(full[i] + 2 * SPAN); /* processors do not fetch ahead beyond a page */
         }
         for (int i = 0; !status && i < n; i++) {
             word_slot *slot = find_word(counter, &keys[i]);

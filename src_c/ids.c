@@ -37,6 +37,7 @@ int64_t w2v_ids_renumber(int32_t *ids, int64_t n_ids, const int32_t *new_ids) {
     int64_t n_left = 0, pos = 0;
     uint32_t after_end = 0; /* whether the last one left is a line end */
     for (; pos + GROUP <= n_ids; pos += GROUP) {
+        W2V_PREFETCH(ids + pos + 512); /* processors do not fetch ahead beyond a page */
         int32_t next[GROUP], dropped = 0, repeats = -(int32_t)after_end; /* negative: there is such an id */
         for (int i = 0; i < GROUP; i++) {
             next[i] = new_ids[ids[pos + i] + 1];
