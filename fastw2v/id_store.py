@@ -124,7 +124,7 @@ class IdStore:
         n_threads : int
             How many threads share the work, if the ids are in memory.
         meanwhile : callable, optional
-            What the calling thread has to do before it takes its share, while the others begin.
+            What the calling thread does before it takes its share, while the others begin.
 
         Returns
         -------
