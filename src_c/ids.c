@@ -70,7 +70,8 @@ void w2v_ids_join(w2v_joining *joining) {
         arrivals_await(&joining->n_moved, block);
         int32_t *end = joining->ids + joining->n_ids;
         const int repeats = n > 0 && ids[0] == W2V_LINE_END && (joining->n_ids == 0 || end[-1] == W2V_LINE_END);
-        memmove(end, ids + repeats, (size_t)(n - repeats) * sizeof *ids);
+        if (n > repeats) /* else there may be no memory yet */
+            memmove(end, ids + repeats, (size_t)(n - repeats) * sizeof *ids);
         joining->n_ids += n - repeats;
         arrivals_set(&joining->n_moved, block + 1);
     }
