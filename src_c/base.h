@@ -17,8 +17,17 @@
 #define W2V_PAUSE() YieldProcessor()
 #else
 #define W2V_INLINE static inline __attribute__((always_inline))
-#define W2V_PREFETCH(p) __builtin_prefetch((p), 1, 3)
-#define W2V_PREFETCH_READ(p) __builtin_prefetch((p), 0, 3) /* for what threads share and none writes */
+/* For what will be written, and for what is only read. In assembler, as GCC leaves out calls of functions that do
+ * nothing but prefetch, and unless told of a processor that has prefetchw (those that do not, skip it) asks for a line
+ * as if it were only read: one that other threads have, too, must then be asked for once more. */
+#if defined(__x86_64__)
+#define W2V_PREFETCH(p) __asm__ volatile("prefetchw %0" : : "m"(*(const char *)(p)))
+#define W2V_PREFETCH_READ(p) __asm__ volatile("prefetcht0 %0" : : "m"(*(const char *)(p)))
+#else
+#define W2V_PREFETCH_FOR(p, writing) do { __builtin_prefetch((p), (writing), 3); __asm__ volatile(""); } while (0)
+#define W2V_PREFETCH(p) W2V_PREFETCH_FOR(p, 1)
+#define W2V_PREFETCH_READ(p) W2V_PREFETCH_FOR(p, 0)
+#endif
 #if defined(__x86_64__) || defined(__i386__)
 #define W2V_PAUSE() __builtin_ia32_pause() /* in a loop that waits for another thread */
 #elif defined(__aarch64__)
@@ -54,10 +63,12 @@ W2V_INLINE int lowest_bit(uint64_t bits) { return __builtin_ctzll(bits); }
 
 enum { W2V_CACHE_LINE = 64 };
 
-/* Ask for a whole row; the hardware follows a stream only after the first misses. */
-W2V_INLINE void row_prefetch(const void *row, size_t n_bytes) {
-    for (size_t at = 0; at < n_bytes; at += W2V_CACHE_LINE)
-        W2V_PREFETCH((const char *)row + at);
+/* Ask for all lines of what begins with one; the hardware follows a stream only after the first misses. */
+W2V_INLINE void prefetch_bytes(const void *first, size_t n_bytes) {
+    for (size_t at = 0; at < n_bytes; at += W2V_CACHE_LINE) W2V_PREFETCH((const char *)first + at);
+}
+W2V_INLINE void prefetch_bytes_read(const void *first, size_t n_bytes) {
+    for (size_t at = 0; at < n_bytes; at += W2V_CACHE_LINE) W2V_PREFETCH_READ((const char *)first + at);
 }
 
 #endif

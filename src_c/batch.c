@@ -95,7 +95,7 @@ static void fetch_last_context(const w2v_batch *batch, int32_t input) {
     const w2v_plan *plan = batch->plan;
     if (input >= batch->n_inputs) return;
     const int64_t id = batch->contexts[batch->starts[input + 1] - 1];
-    row_prefetch(plan->in_vecs + id * plan->stride, (size_t)plan->stride * sizeof(w2v_real));
+    prefetch_bytes_read(plan->in_vecs + id * plan->stride, (size_t)plan->stride * sizeof(w2v_real));
 }
 
 void w2v_batch_gather(w2v_batch *batch) {

@@ -123,7 +123,7 @@ static void move_rows(const w2v_optimizer_run *run, w2v_row_steps *steps, const 
     const size_t state_bytes = (size_t)steps->states.stride * sizeof(w2v_real);
     for (int64_t slot = 0; slot < steps->n_touched; slot++) {
         const int64_t id = steps->ids[slot], later = slot + AHEAD;
-        if (later < steps->n_touched) row_prefetch(row_of(&steps->states, steps->ids[later]), state_bytes);
+        if (later < steps->n_touched) prefetch_bytes(row_of(&steps->states, steps->ids[later]), state_bytes);
         w2v_row_move(run, row_of(&steps->vectors, id), row_of(&steps->states, id), steps->sums + slot * stride, move);
         steps->slots[id] = 0;
     }

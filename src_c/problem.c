@@ -149,7 +149,7 @@ int w2v_problem_add(w2v_problem *problem, const w2v_choice *choice, const w2v_wi
     const w2v_rows rows = *choice->in_rows; /* a copy: what is stored below cannot change it */
     const size_t n_bytes = (size_t)plan->stride * sizeof(w2v_real);
     for (int64_t p = window->entering; p < window->entered && choice->fetches; p++)
-        row_prefetch(row_of(&rows, window->tokens[p]), n_bytes);
+        prefetch_bytes(row_of(&rows, window->tokens[p]), n_bytes);
     if (plan->tree && plan->n_words > 1) fetch_paths(plan->tree, window);
     if (window->high - window->low < 2) return 0; /* a centre without contexts teaches nothing */
     const int32_t n = is_joint(plan) ? add_tokens(problem, &rows, window) : add_contexts(problem, &rows, window);

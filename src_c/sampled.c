@@ -79,7 +79,7 @@ static w2v_real *out_row(const w2v_plan *plan, int32_t id) { return plan->out_ve
 /* Ask for the row of an id that is W2V_ROWS_AHEAD places further on, if the ids go as far. */
 static void fetch_later_row(const w2v_plan *plan, const int32_t *ids, int32_t place, int32_t n) {
     if (place + W2V_ROWS_AHEAD >= n) return;
-    row_prefetch(out_row(plan, ids[place + W2V_ROWS_AHEAD]), (size_t)plan->stride * sizeof(w2v_real));
+    prefetch_bytes_read(out_row(plan, ids[place + W2V_ROWS_AHEAD]), (size_t)plan->stride * sizeof(w2v_real));
 }
 
 static void draw_noise(w2v_sampled *sampled) {

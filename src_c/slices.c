@@ -108,11 +108,10 @@ static void meet(hand *h, int may_choose) {
 
 /* ---- groups ---- */
 
-/* Ask for lines that another thread wrote: all at once, as each takes long to come. */
-static void fetch_bytes(const void *first, size_t n) {
-    for (size_t at = 0; at < n + W2V_CACHE_LINE; at += W2V_CACHE_LINE) W2V_PREFETCH_READ((const char *)first + at);
+/* Ask for numbers that another thread wrote, from anywhere in a line on: all at once, as each takes long to come. */
+static void fetch_numbers(const w2v_real *numbers, int64_t n) {
+    prefetch_bytes_read(numbers, (size_t)n * sizeof *numbers + W2V_CACHE_LINE);
 }
-static void fetch_numbers(const w2v_real *numbers, int64_t n) { fetch_bytes(numbers, (size_t)n * sizeof *numbers); }
 
 static w2v_real *parts_of(const slices_run *run, int32_t slice, int32_t k) {
     return run->parts + (slice * (int64_t)MOST_STRANDS + k) * run->room;
@@ -176,7 +175,7 @@ static void fetch_inputs(const hand *h, const w2v_group *later, int32_t t) {
     if (t >= (is_cbow ? later->n_problems : later->n_tiles)) return;
     w2v_real *const *rows = is_cbow ? later->problems[t].contexts : later->tiles[t].inputs;
     const int32_t n = is_cbow ? later->problems[t].n_contexts : later->tiles[t].n_inputs;
-    for (int32_t i = 0; i < n; i++) row_prefetch(rows[i] + h->from, (size_t)(h->to - h->from) * sizeof(w2v_real));
+    for (int32_t i = 0; i < n; i++) prefetch_bytes(rows[i] + h->from, (size_t)(h->to - h->from) * sizeof(w2v_real));
 }
 
 /* What other threads chose, before it is wanted, and where the group after it begins. */
@@ -184,9 +183,9 @@ static void fetch_choices(const hand *h, int64_t number) {
     for (int32_t k = 0; k < h->run->n_strands; k++) {
         const w2v_group *group = w2v_strand_group(&h->run->strands[k], number);
         if (is_mine(h, k)) continue;
-        fetch_bytes(w2v_strand_group(&h->run->strands[k], number + 1), offsetof(w2v_group, apart));
-        fetch_bytes(group->tiles, (size_t)group->n_tiles * sizeof *group->tiles);
-        fetch_bytes(group->rows, (size_t)group->n_rows * sizeof *group->rows);
+        prefetch_bytes_read(w2v_strand_group(&h->run->strands[k], number + 1), offsetof(w2v_group, apart));
+        prefetch_bytes_read(group->tiles, (size_t)group->n_tiles * sizeof *group->tiles);
+        prefetch_bytes_read(group->rows, (size_t)group->n_rows * sizeof *group->rows);
     }
 }
 

@@ -226,12 +226,21 @@ void w2v_strand_start(w2v_strand *strand, int64_t shard) {
     strand->n_chosen = strand->is_begun = 0;
 }
 
+/* Take back what others have read of a group, all at once: lines that cross between cores are slow. Nobody reads it any
+ * more, or not for long. */
+static void take_group(const w2v_group *group) {
+    prefetch_bytes(group, offsetof(w2v_group, apart));
+    prefetch_bytes(group->tiles, (size_t)group->n_tiles * sizeof *group->tiles);
+    prefetch_bytes(group->rows, (size_t)group->n_rows * sizeof *group->rows);
+}
+
 int w2v_strand_choose(w2v_strand *strand, w2v_notes *notes) {
     w2v_group *group = w2v_strand_group(strand, strand->n_chosen);
     if (!strand->is_begun) group_empty(group, strand->chooser.plan);
     strand->is_begun = chooser_add(&strand->chooser, notes, group);
-    strand->n_chosen += !strand->is_begun;
-    return strand->is_begun;
+    if (strand->is_begun) return 1;
+    take_group(w2v_strand_group(strand, ++strand->n_chosen));
+    return 0;
 }
 
 /* Numbers from `from` on of some rows: for kernels that do not know of slices. */
