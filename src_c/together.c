@@ -88,6 +88,11 @@ W2V_INLINE uint16_t note_of(const w2v_notes *notes, int32_t word) {
     return (note ^ notes->group) < NOTE_GROUP ? note : notes->group;
 }
 
+/* Bring near what will be noted of words that come within reach. */
+static void fetch_notes(const w2v_notes *notes, const w2v_window *window) {
+    for (int64_t p = window->entering; p < window->entered; p++) W2V_PREFETCH(&notes->words[window->tokens[p]]);
+}
+
 /* Note the words of a window; returns whether it may join the others. */
 static int note_words(w2v_notes *notes, const w2v_window *window) {
     const int32_t *tokens = window->tokens, center = tokens[window->pos];
@@ -186,6 +191,7 @@ static void group_empty(w2v_group *group, const w2v_plan *plan) {
 static int chooser_add(w2v_chooser *chooser, w2v_notes *notes, w2v_group *group) {
     int fits = chooser->has_window || read_window(chooser, group);
     if (fits) {
+        fetch_notes(notes, &chooser->window);
         fits = note_words(notes, &chooser->window) || !group->n_windows;
         chooser->has_window = !fits;
     }
