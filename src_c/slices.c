@@ -143,7 +143,23 @@ static void score_groups(const hand *h, int64_t number) {
     }
 }
 
-/* From scores to steps, in a strand of this thread's own: what it chose is near. */
+/* Steps are found by whoever chose the group, since what makes them is near. But the second of two threads that has
+ * fewer numbers, and would wait, finds those of the last strand, too. */
+static int finds_steps(const hand *h, int32_t k) {
+    const int64_t *from = h->run->parted.from, *to = h->run->parted.to;
+    const int helps = h->n_threads == 2 && k == MOST_STRANDS - 1 && to[1] - from[1] < to[0] - from[0];
+    return helps ? h->thread == 1 : is_mine(h, k);
+}
+
+/* Ask for where the weights of another thread's tiles are. */
+static void fetch_weights(const w2v_group *group) {
+    for (int32_t t = 0; t < group->n_tiles; t++) {
+        const w2v_tile *tile = &group->tiles[t];
+        prefetch_bytes_read(tile->weights, (size_t)tile->n_inputs * sizeof *tile->weights);
+    }
+}
+
+/* From scores to steps. */
 static void find_steps(const hand *h, int32_t k, const w2v_group *group, w2v_real lr) {
     slices_run *run = h->run;
     w2v_parts parts = {.n = run->n_slices, .apart = MOST_STRANDS * run->room};
@@ -165,7 +181,9 @@ static void find_all_steps(const hand *h, int64_t number) {
     slices_run *run = h->run;
     const w2v_real lr = lr_after(run->plan, h->tokens_done);
     for (int32_t k = 0; k < run->n_strands; k++)
-        if (is_mine(h, k)) find_steps(h, k, w2v_strand_group(&run->strands[k], number), lr);
+        if (finds_steps(h, k) && !is_mine(h, k)) fetch_weights(w2v_strand_group(&run->strands[k], number));
+    for (int32_t k = 0; k < run->n_strands; k++)
+        if (finds_steps(h, k)) find_steps(h, k, w2v_strand_group(&run->strands[k], number), lr);
 }
 
 /* Bring near what a later group needs: the inputs of its tile, or the contexts of its problem, number t. Targets are
@@ -205,7 +223,7 @@ static void learn_groups(const hand *h, int64_t number) {
     slices_run *run = h->run;
     for (int32_t k = 0; k < run->n_strands; k++) {
         const w2v_group *group = w2v_strand_group(&run->strands[k], number);
-        if (!is_mine(h, k)) fetch_numbers(steps_of(run, k), group->n_scores);
+        if (!finds_steps(h, k)) fetch_numbers(steps_of(run, k), group->n_scores);
     }
     for (int32_t k = 0; k < run->n_strands; k++)
         learn_group(h, w2v_strand_group(&run->strands[k], number), w2v_strand_group(&run->strands[k], number + 1),
