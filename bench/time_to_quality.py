@@ -4,6 +4,9 @@ r"""Seconds from the text to vectors as good as those of gensim's default skip-g
     python bench/time_to_quality.py --corpus wiki.txt.xz --threads 2 --rivals gensim --output results.jsonl
     python bench/time_to_quality.py --corpus wiki.txt.xz --threads 2 --target 29.8 \
         --best '{"gensim": {"alpha": 0.05, "sample": 1e-4, "epochs": 3}}'
+    python bench/time_to_quality.py --corpus wiki.txt.xz --threads 2 --rivals none --extra '{"ns_exponent": 0.7}' \
+        --best '{"fastw2v": {"model": "cbow", "alpha": 0.1, "min_alpha": 0.01, "sample": 5e-5, "window": 7,
+                             "negative": 8, "epochs": 2}}'
 
 1. The target: analogies that gensim answers after its default training, 5 epochs (or --target).
 2. The sweep: each program, one seed, tries the same learning rates and thresholds of subsampling, with 1, 2, 3 ...
@@ -59,6 +62,13 @@ from settings import BenchError, Settings
 
 REFERENCE = "gensim"
 AS_IT_COMES = f"{REFERENCE}, default"
+# What entrants may differ in, but for --extra.
+SHOWN = ("model", "alpha", "min_alpha", "sample", "window", "negative", "epochs")
+
+
+def shown(value: str | float) -> str:
+    """A setting as tables have it."""
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 @dataclass(frozen=True)
@@ -90,7 +100,7 @@ class Race:
         if why and not result.get("timed_out"):
             raise BenchError(f"{program} failed: {why}")
         said = why or f"{result['wall']:.1f} s, analogies {result['quality']['analogies']}"
-        brief = f"alpha {settings.alpha:g}, sample {settings.sample:g}, epochs {settings.epochs}"
+        brief = ", ".join(f"{name} {shown(getattr(settings, name))}" for name in SHOWN)
         print(f"{program}, {brief}, seed {seed}: {said}", file=sys.stderr, flush=True)
         return result
 
@@ -164,9 +174,7 @@ def report(rows: Sequence[Result], target: float) -> str:
     """The table."""
     header = [
         "entrant",
-        "alpha",
-        "sample",
-        "epochs",
+        *SHOWN,
         "s",
         "of it training",
         "analogies",
@@ -175,7 +183,7 @@ def report(rows: Sequence[Result], target: float) -> str:
     ]
     cells = [
         [
-            row["entrant"], *(f"{row['settings'][name]:g}" for name in ("alpha", "sample", "epochs")),
+            row["entrant"], *(shown(row["settings"][name]) for name in SHOWN),
             number(row["wall"]), number(row["parts"]["train"]), number(row["analogies"], 2),
             "yes" if row["is_reached"] else "no",
             f"{row['ratio']:.1f} ({min(row['ratios']):.1f} to {max(row['ratios']):.1f})",
