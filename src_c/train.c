@@ -23,7 +23,7 @@ static void omp_set_lock(omp_lock_t *lock) { (void)lock; }
 static void omp_unset_lock(omp_lock_t *lock) { (void)lock; }
 #endif
 
-enum { MERGE_TOKENS = 20000, PROBLEMS_AHEAD = 2 };
+enum { MERGE_TOKENS = 20000, PROBLEMS_AHEAD = 1 };
 
 typedef struct {
     const w2v_plan *plan;
