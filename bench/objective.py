@@ -14,8 +14,8 @@ contexts of its neighbours) and T targets. A cache is taken to hold the rows tha
 no real one does better in the long run. Rows that come with hot ones, tables, ids and noise are left out.
 
 There are two counts of a window's work. *Needed* is the objective's: K noise words for each window, D numbers a row.
-*Done* is what fastw2v's plan says: windows that share noise words score all of them and each other's centres, but
-skip-gram's score what they have in common once; noise words are used more than once before the next is drawn (their
+*Done* is what fastw2v's plan says: windows that share noise words score all of them, and skip-gram's each other's centres,
+but what they have in common once; noise words are used more than once before the next is drawn (their
 rows are near then), and rows are padded.
 """
 
@@ -91,14 +91,10 @@ def missed(rates: np.ndarray, n_rows: int) -> float:
 
 
 def inputs_share(settings: Settings, n: int) -> float:
-    """Tokens that n neighbouring windows reach, each counted once, by the sum of their contexts."""
+    """Tokens that n neighbouring windows of one reach have, each counted once, by the sum of their contexts."""
     reaches = range(1 if settings.shrink_windows else settings.window, settings.window + 1)
-    tokens = contexts = 0
-    for windows in itertools.product(reaches, repeat=n):
-        ends = [(center - reach, center + reach) for center, reach in enumerate(windows)]
-        tokens += max(high for _, high in ends) - min(low for low, _ in ends) + (n > 1)
-        contexts += 2 * sum(windows)
-    return tokens / contexts
+    tokens = sum(2 * reach + n - 1 + (n > 1) for reach in reaches)  # of one window, the centre is none
+    return tokens / sum(2 * n * reach for reach in reaches)
 
 
 def work(
@@ -126,7 +122,8 @@ def work(
         inputs = contexts * inputs_share(s, n_together)
         flop, rows = 6 * size * inputs * targets, inputs + targets / n_together
     else:
-        flop, rows = 2 * size * (3 * targets + contexts), contexts + 1 + targets / n_together
+        met = targets if s.loss == "hs" else 1 + n_noise
+        flop, rows = 2 * size * (3 * met + contexts), contexts + 1 + targets / n_together
     rates = row_rates(s, course.counts, n_fresh)
     traffic = {"L1": 3 * FLOAT * size * rows}
     for cache, level in itertools.pairwise(LEVELS):
