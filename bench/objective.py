@@ -14,8 +14,8 @@ contexts of its neighbours) and T targets. A cache is taken to hold the rows tha
 no real one does better in the long run. Rows that come with hot ones, tables, ids and noise are left out.
 
 There are two counts of a window's work. *Needed* is the objective's: K noise words for each window, D numbers a row.
-*Done* is what fastw2v's plan says: windows that share noise words score all of them, and skip-gram's each other's centres,
-but what they have in common once; noise words are used more than once before the next is drawn (their
+*Done* is what fastw2v's plan says: windows that share noise words score all of them, and skip-gram's each other's
+centres, but what they have in common once; noise words are used more than once before the next is drawn (their
 rows are near then), and rows are padded.
 """
 
