@@ -26,7 +26,8 @@ NOISE_REUSE = 5
 # Centres that share their noise words, and noise words drawn for each that `negative` asks for, at a weight that
 # keeps the sum. CBOW has one prediction per window: several together make a tile that is worth its targets' rows.
 # Skip-gram's neighbours have most of their contexts in common, which are then scored once; not with NCE, whose noise
-# may be one of the centres. From LONG_VECTORS numbers on, vectors are as good with no more noise words than asked for.
+# may be one of the centres. From LONG_VECTORS numbers on, no more are drawn than asked for: skip-gram's vectors are as
+# good, CBOW's lose half a point of analogies.
 NOISE_CENTERS = {"sg": 2, "cbow": 4}
 NOISE_DRAWS = {"sg": 1.2, "cbow": 1.6}
 LONG_VECTORS = 200

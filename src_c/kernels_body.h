@@ -39,8 +39,8 @@ W2V_INLINE vec v_factor(vec score, vec weight, vec minus_lr, vec *loss) {
     return v_guarded(v_mul(v_mul(minus_lr, weight), sigmoid), z);
 }
 
-/* All of `count`, in blocks of nearly one size, of at most V_BLOCK: `n` of them from number `at` on. Nearly always there
- * is one block, and nothing to divide. */
+/* All of `count`, in blocks of nearly one size, of at most V_BLOCK: `n` of them from number `at` on. Nearly always
+ * there is one block, and nothing to divide. */
 W2V_INLINE int64_t n_blocks(int64_t count, int64_t most) { return (count + most - 1) / most; }
 W2V_INLINE int32_t share_of(int64_t count, int32_t n_turns) {
     return n_turns > 1 ? (int32_t)count / n_turns : (int32_t)count;

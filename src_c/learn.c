@@ -99,6 +99,7 @@ static void learn_hits(w2v_learner *learner, const w2v_problem *problem, const w
         tile.inputs += begin - first_input;
         tile.input_steps += begin - first_input;
         tile.n_targets = 1;
+        tile.n_own = 0;
         tile.targets = &center;
         tile.target_steps = is_plain(plan) ? NULL : &center_steps;
         tile.weights = learner->hit_weights;

@@ -93,8 +93,9 @@ int32_t *w2v_ids_resize(int32_t *ids, int64_t capacity);
  * new_ids[0] must be W2V_LINE_END. ids INOUT [n_ids]; returns how many are left. */
 int64_t w2v_ids_renumber(int32_t *ids, int64_t n_ids, const int32_t *new_ids);
 
-/* Blocks of ids, one behind the other, that become one, in place: each is renumbered and, when the one before is where it belongs, moved to
- * the end of that, without line ends that then repeat. Any number of threads share the work: each calls w2v_ids_join. */
+/* Blocks of ids, one behind the other, that become one, in place: each is renumbered and, when the one before is where
+ * it belongs, moved to the end of that, without line ends that then repeat. Any number of threads share the work: each
+ * calls w2v_ids_join. */
 typedef struct {
     int32_t *ids;                  /* INOUT all blocks */
     int64_t n_blocks;
