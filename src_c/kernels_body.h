@@ -54,23 +54,27 @@ W2V_INLINE int at_least(int a, int b) { return a > b ? a : b; }
 W2V_INLINE int at_most(int a, int b) { return a < b ? a : b; }
 
 /* Numbers k .. k + V_WIDTH - 1 of NI rows of NT weights laid end to end, put together in a register: what was stored in
- * small pieces cannot be loaded as a whole until all of it has reached the cache. Past the end weights are 0. */
-W2V_INLINE vec weights_from(w2v_real *const *weights, int32_t first_target, const int k, const int NI, const int NT) {
+ * small pieces cannot be loaded as a whole until all of it has reached the cache. Past the end weights are 0. With
+ * `has_own`, the first one of each row is an observed pair's. */
+W2V_INLINE vec weights_from(w2v_real *const *weights, int32_t first_target, const int k, const int NI, const int NT,
+                            const int has_own) {
     vec all = v_zero();
     W2V_UNROLL
     for (int i = 0; i < NI; i++) {
         const int from = at_least(0, i * NT - k), to = at_most(V_WIDTH, (i + 1) * NT - k);
         if (from < to) all = v_lanes(from, to, v_loadu(weights[i] + first_target + k - i * NT), all);
+        if (has_own && from < to && from == i * NT - k) all = v_lanes(from, from + 1, v_set1(-1), all);
     }
     return all;
 }
 
 /* Of NI inputs x NT targets: all scores at once, from numbers from .. to - 1 of the rows, out[i * NT + t]; or, with
- * weights, the factors that follow from them, whose loss is returned. The sigmoid of what is still in registers waits
- * for no store, and the next inputs' products go on beside it. Writes up to V_WIDTH - 1 numbers past the end. NI and NT
- * are constants after inlining; the accumulators live in registers. */
+ * weights, the factors that follow from them, whose loss is returned. With `has_own`, the first target is own[i]. The
+ * sigmoid of what is still in registers waits for no store, and the next inputs' products go on beside it. Writes up to
+ * V_WIDTH - 1 numbers past the end. NI and NT are constants after inlining; the accumulators live in registers. */
 W2V_INLINE vec scores_block(w2v_real *const *inputs, w2v_real *const *targets, int64_t from, int64_t to, w2v_real *out,
-                            w2v_real *const *weights, int32_t first_target, w2v_real lr, const int NI, const int NT) {
+                            w2v_real *const *own, w2v_real *const *weights, int32_t first_target, w2v_real lr,
+                            const int NI, const int NT, const int has_own) {
     vec sums[V_SUMS + V_WIDTH], loss = v_zero();
     W2V_UNROLL
     for (int k = 0; k < NI * NT + V_WIDTH - 1; k++) sums[k] = v_zero();
@@ -79,7 +83,9 @@ W2V_INLINE vec scores_block(w2v_real *const *inputs, w2v_real *const *targets, i
         W2V_UNROLL
         for (int i = 0; i < NI; i++) x[i] = v_load(inputs[i] + d);
         W2V_UNROLL
-        for (int t = 0; t < NT; t++) {
+        for (int i = 0; i < NI && has_own; i++) sums[i * NT] = v_fma(x[i], v_load(own[i] + d), sums[i * NT]);
+        W2V_UNROLL
+        for (int t = has_own; t < NT; t++) {
             vec y = v_load(targets[t] + d);
             W2V_UNROLL
             for (int i = 0; i < NI; i++) sums[i * NT + t] = v_fma(x[i], y, sums[i * NT + t]);
@@ -88,7 +94,10 @@ W2V_INLINE vec scores_block(w2v_real *const *inputs, w2v_real *const *targets, i
     W2V_UNROLL
     for (int k = 0; k < NI * NT; k += V_WIDTH) {
         vec scores = v_sums(sums + k);
-        if (weights) scores = v_factor(scores, weights_from(weights, first_target, k, NI, NT), v_set1(-lr), &loss);
+        if (weights) {
+            const vec of_pairs = weights_from(weights, first_target, k, NI, NT, has_own);
+            scores = v_factor(scores, of_pairs, v_set1(-lr), &loss);
+        }
         v_storeu(out + k, scores);
     }
     return loss;
@@ -108,34 +117,45 @@ W2V_INLINE void fetch_lines(w2v_real *const *rows, int32_t n_rows, int64_t d) {
 
 /* Targets and inputs learn from each other: y_t += sum_i g_it x_i while step_i += sum_t g_it y_t with the y_t from
  * before. The NT old and NT new target registers stay put while the inputs stream through, whose steps are summed by
- * halves: one sum would be waited for as long as all of it takes. */
+ * halves: one sum would be waited for as long as all of it takes. With `has_own`, the first target is each input's own,
+ * which may be that of several of them, and steps of inputs begin here. */
 W2V_INLINE void move_block(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
-                           const int NT, const int where) {
-    w2v_real *const *targets = tile->targets + first_target;
-    w2v_real *const *target_steps = where == BOTH_APART ? tile->target_steps + first_target : targets;
+                           const int NT, const int where, const int has_own) {
+    w2v_real *const *own = tile->targets, *const *targets = own + first_target;
+    w2v_real *const *own_steps = where == BOTH_APART ? tile->target_steps : own;
+    w2v_real *const *target_steps = own_steps + first_target;
     const int fetches = tile->n_fetch > first_target;
     w2v_real *const *fetch = fetches ? tile->fetch + first_target : targets;
     w2v_real *const *inputs = tile->inputs, *const *input_steps = where == AT_ONCE ? inputs : tile->input_steps;
     for (int64_t d = from; d < to; d += V_WIDTH) {
+        const w2v_real *g_i = g;
         vec y_old[V_BLOCK], y_new[V_BLOCK];
         W2V_UNROLL
-        for (int t = 0; t < NT; t++) y_old[t] = y_new[t] = v_load(targets[t] + d);
+        for (int t = has_own; t < NT; t++) y_old[t] = y_new[t] = v_load(targets[t] + d);
         W2V_UNROLL
-        for (int t = 0; t < NT && where == BOTH_APART; t++) y_new[t] = v_load(target_steps[t] + d);
+        for (int t = has_own; t < NT && where == BOTH_APART; t++) y_new[t] = v_load(target_steps[t] + d);
         W2V_UNROLL
-        for (int t = 0; t < NT && fetches; t++) W2V_PREFETCH(fetch[t] + d);
-        for (int32_t i = 0; i < tile->n_inputs; i++) {
-            vec x = v_load(inputs[i] + d), step[2] = {where == AT_ONCE ? x : v_load(input_steps[i] + d), v_zero()};
+        for (int t = has_own; t < NT && fetches; t++) W2V_PREFETCH(fetch[t] + d);
+        for (int32_t i = 0; i < tile->n_inputs; i++, g_i += NT) {
+            vec x = v_load(inputs[i] + d), step[2] = {x, v_zero()};
+            if (has_own) {
+                const vec y = v_load(own[i] + d), g_i0 = v_set1(g_i[0]);
+                v_store(own_steps[i] + d, v_fma(g_i0, x, where == BOTH_APART ? v_load(own_steps[i] + d) : y));
+                step[0] = v_mul(g_i0, y);
+                if (i < tile->n_fetch) W2V_PREFETCH(tile->fetch[i] + d);
+            } else if (where != AT_ONCE) {
+                step[0] = v_load(input_steps[i] + d);
+            }
             W2V_UNROLL
-            for (int t = 0; t < NT; t++) {
-                vec g_it = v_set1(g[i * NT + t]);
+            for (int t = has_own; t < NT; t++) {
+                vec g_it = v_set1(g_i[t]);
                 y_new[t] = v_fma(g_it, x, y_new[t]);
                 step[t % 2] = v_fma(g_it, y_old[t], step[t % 2]);
             }
             v_store(input_steps[i] + d, v_add(step[0], step[1]));
         }
         W2V_UNROLL
-        for (int t = 0; t < NT; t++) v_store(target_steps[t] + d, y_new[t]);
+        for (int t = has_own; t < NT; t++) v_store(target_steps[t] + d, y_new[t]);
     }
 }
 
@@ -168,21 +188,23 @@ W2V_INLINE void move_one_input(const w2v_tile *tile, int32_t first_target, int64
 /* Inputs four, three or two at a time where the registers hold them (a last single one would be the slowest). Blocks of
  * more than V_BLOCK targets have one input. */
 W2V_INLINE vec inputs_by_blocks(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, w2v_real *out,
-                                w2v_real *const *weights, w2v_real lr, const int NT) {
-    w2v_real *const *inputs = tile->inputs, *const *targets = tile->targets + first_target;
+                                w2v_real *const *weights, w2v_real lr, const int NT, const int has_own) {
+    w2v_real *const *inputs = tile->inputs, *const *targets = tile->targets + first_target, *const *own = tile->targets;
     vec loss = v_zero();
     for (int32_t left = tile->n_inputs, take; left > 0; left -= take) {
         take = NT > V_BLOCK ? 1
                : 4 * NT <= V_SUMS ? (left == 5 ? 3 : left > 4 ? 4 : left)
                : 3 * NT <= V_SUMS ? (left == 3 ? 3 : left > 1 ? 2 : 1)
                : left > 1 ? 2 : 1;
-#define BLOCK(NI) loss = v_add(loss, scores_block(inputs, targets, from, to, out, weights, first_target, lr, NI, NT))
+#define BLOCK(NI) loss = v_add(loss, scores_block(inputs, targets, from, to, out, own, weights, first_target, lr, NI, \
+                                                  NT, has_own))
         if (4 * NT <= V_SUMS && take == 4) BLOCK(4);
         else if (3 * NT <= V_SUMS && take == 3) BLOCK(3);
         else if (NT <= V_BLOCK && take == 2) BLOCK(2);
         else BLOCK(1);
 #undef BLOCK
         inputs += take;
+        own += take;
         out += take * NT;
         if (weights) weights += take;
     }
@@ -192,7 +214,7 @@ W2V_INLINE vec inputs_by_blocks(const w2v_tile *tile, int32_t first_target, int6
 static void scores_of_width(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, w2v_real *scores,
                             int nt) {
 #define SCORES(NT)                                                                                           \
-    case NT: inputs_by_blocks(tile, first_target, from, to, scores, NULL, 0, NT); break;
+    case NT: inputs_by_blocks(tile, first_target, from, to, scores, NULL, 0, NT, 0); break;
     switch (nt) {
         V_FOR_EACH_WIDTH(SCORES)
         V_FOR_EACH_WIDER(SCORES)
@@ -204,7 +226,7 @@ static void scores_of_width(const w2v_tile *tile, int32_t first_target, int64_t 
 static vec factors_of_width(const w2v_tile *tile, int32_t first_target, int64_t n, w2v_real *factors, w2v_real lr,
                             int nt) {
 #define FACTORS(NT)                                                                                          \
-    case NT: return inputs_by_blocks(tile, first_target, 0, n, factors, tile->weights, lr, NT);
+    case NT: return inputs_by_blocks(tile, first_target, 0, n, factors, tile->weights, lr, NT, 0);
     switch (nt) {
         V_FOR_EACH_WIDTH(FACTORS)
         V_FOR_EACH_WIDER(FACTORS)
@@ -217,9 +239,10 @@ static void move_of_width(const w2v_tile *tile, int32_t first_target, int64_t fr
                           int nt) {
 #define MOVE(NT)                                                                                             \
     case NT:                                                                                                 \
-        if (tile->target_steps) move_block(tile, first_target, from, to, g, NT, BOTH_APART);                 \
-        else if (tile->inputs != tile->input_steps) move_block(tile, first_target, from, to, g, NT, INPUTS_APART); \
-        else move_block(tile, first_target, from, to, g, NT, AT_ONCE);                                       \
+        if (tile->target_steps) move_block(tile, first_target, from, to, g, NT, BOTH_APART, 0);              \
+        else if (tile->inputs != tile->input_steps)                                                          \
+            move_block(tile, first_target, from, to, g, NT, INPUTS_APART, 0);                                \
+        else move_block(tile, first_target, from, to, g, NT, AT_ONCE, 0);                                    \
         break;
     switch (nt) {
         V_FOR_EACH_WIDTH(MOVE)
@@ -256,63 +279,41 @@ W2V_INLINE int64_t blocks_of_tile(const w2v_tile *tile) {
 
 /* ---- inputs and targets that are their own ---- */
 
-enum { V_OWN = 4 }; /* pairs at a time */
-
-/* The factors of NI pairs from number `first` on, all observed; returns the loss. Writes up to V_WIDTH - 1 numbers past
- * the end. */
-W2V_INLINE vec own_factors(const w2v_tile *tile, int32_t first, int64_t n, w2v_real lr, const int NI) {
-    w2v_real *const *inputs = tile->inputs + first, *const *targets = tile->targets + first;
-    vec sums[V_OWN + V_WIDTH], loss = v_zero();
-    W2V_UNROLL
-    for (int k = 0; k < NI + V_WIDTH - 1; k++) sums[k] = v_zero();
-    for (int64_t d = 0; d < n; d += V_WIDTH) {
-        W2V_UNROLL
-        for (int i = 0; i < NI; i++) sums[i] = v_fma(v_load(inputs[i] + d), v_load(targets[i] + d), sums[i]);
+/* The first block of what each input meets: its own target and some others, which stand behind all that are own.
+ * Returns the loss. */
+static vec own_factors(const w2v_tile *tile, int64_t n, w2v_real lr, int nt) {
+#define FACTORS(NT)                                                                                          \
+    case NT: return inputs_by_blocks(tile, tile->n_own - 1, 0, n, tile->scratch, tile->weights, lr, NT, 1);
+    switch (nt) {
+        V_FOR_EACH_WIDTH(FACTORS)
     }
-    W2V_UNROLL
-    for (int k = 0; k < NI; k += V_WIDTH) {
-        const vec weights = v_lanes(0, at_most(NI - k, V_WIDTH), v_set1(-1), v_zero());
-        v_storeu(tile->scratch + first + k, v_factor(v_sums(sums + k), weights, v_set1(-lr), &loss));
-    }
-    return loss;
+#undef FACTORS
+    return v_zero();
 }
 
-/* Pair after pair, so that a target may be in several of them. */
-W2V_INLINE void move_own(const w2v_tile *tile, int32_t first, int64_t n, const int NI) {
-    w2v_real *const *inputs = tile->inputs + first, *const *input_steps = tile->input_steps + first;
-    w2v_real *const *targets = tile->targets + first;
-    w2v_real *const *target_steps = tile->target_steps ? tile->target_steps + first : targets;
-    w2v_real *const *fetch = first + NI <= tile->n_fetch ? tile->fetch + first : targets;
-    vec factors[V_OWN];
-    W2V_UNROLL
-    for (int i = 0; i < NI; i++) factors[i] = v_set1(tile->scratch[first + i]);
-    for (int64_t d = 0; d < n; d += V_WIDTH) {
-        W2V_UNROLL
-        for (int i = 0; i < NI; i++) {
-            const vec x = v_load(inputs[i] + d), y = v_load(targets[i] + d);
-            W2V_PREFETCH(fetch[i] + d);
-            v_store(input_steps[i] + d, v_fma(factors[i], y, v_load(input_steps[i] + d)));
-            v_store(target_steps[i] + d, v_fma(factors[i], x, v_load(target_steps[i] + d)));
-        }
+static void move_own(const w2v_tile *tile, int64_t n, int nt) {
+#define MOVE(NT)                                                                                             \
+    case NT:                                                                                                 \
+        if (tile->target_steps) move_block(tile, tile->n_own - 1, 0, n, tile->scratch, NT, BOTH_APART, 1);   \
+        else move_block(tile, tile->n_own - 1, 0, n, tile->scratch, NT, INPUTS_APART, 1);                    \
+        break;
+    switch (nt) {
+        V_FOR_EACH_WIDTH(MOVE)
     }
+#undef MOVE
 }
 
 /* A tile whose first targets are its inputs' own, and what they all meet. */
 static double tile_with_own(const w2v_tile *tile, int64_t n, w2v_real lr) {
-    const int32_t n_own = tile->n_own, n_others = tile->n_targets - n_own;
+    const int32_t first = tile->n_own - 1, n_targets = tile->n_targets - first; /* of each input */
     vec loss = v_zero();
-    int32_t own = 0;
-    for (; own + V_OWN <= n_own; own += V_OWN) loss = v_add(loss, own_factors(tile, own, n, lr, V_OWN));
-    for (; own < n_own; own++) loss = v_add(loss, own_factors(tile, own, n, lr, 1));
-    FOR_EACH_BLOCK(other, nt, n_others) {
-        w2v_real *factors = tile->scratch + (int64_t)tile->n_inputs * (n_own + other);
-        loss = v_add(loss, factors_of_width(tile, n_own + other, n, factors, lr, nt));
+    FOR_EACH_BLOCK(t, nt, n_targets) {
+        w2v_real *factors = tile->scratch + (int64_t)tile->n_inputs * t;
+        loss = v_add(loss, t ? factors_of_width(tile, first + t, n, factors, lr, nt) : own_factors(tile, n, lr, nt));
     }
-    for (own = 0; own + V_OWN <= n_own; own += V_OWN) move_own(tile, own, n, V_OWN);
-    for (; own < n_own; own++) move_own(tile, own, n, 1);
-    FOR_EACH_BLOCK(other, nt, n_others) {
-        const w2v_real *factors = tile->scratch + (int64_t)tile->n_inputs * (n_own + other);
-        move_of_width(tile, n_own + other, 0, n, factors, nt);
+    FOR_EACH_BLOCK(t, nt, n_targets) {
+        if (t) move_of_width(tile, first + t, 0, n, tile->scratch + (int64_t)tile->n_inputs * t, nt);
+        else move_own(tile, n, nt);
     }
     return (double)v_sum(loss);
 }
@@ -344,7 +345,7 @@ static double one_input_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
     vec loss = v_zero();
 #define ONE(NT)                                                                                              \
     case NT:                                                                                                 \
-        loss = scores_block(tile->inputs, tile->targets, 0, n, factors, tile->weights, 0, lr, 1, NT);        \
+        loss = scores_block(tile->inputs, tile->targets, 0, n, factors, NULL, tile->weights, 0, lr, 1, NT, 0);        \
         if (tile->target_steps) move_one_input(tile, 0, 0, n, factors, NT, BOTH_APART);                      \
         else move_one_input(tile, 0, 0, n, factors, NT, INPUTS_APART);                                       \
         break;

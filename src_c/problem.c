@@ -177,8 +177,8 @@ static int64_t find_target(w2v_problem *problem, int64_t start, int64_t *end, w2
 }
 
 /* The centres of the windows and K noise words; returns where their weights begin. A noise word that is drawn again
- * counts twice, so that the targets a tile updates together are distinct rows. For a window whose centre it is it does
- * not count, as in word2vec.c, nor for windows joint with that one; with NCE, whose noise may be any word, it is a hit
+ * counts twice, so that the targets a tile updates together are distinct rows. One that is the centre of a window does
+ * not count, as in word2vec.c, nor for the windows that share it; with NCE, whose noise may be any word, it is a hit
  * (learn_hits in learn.c). */
 static w2v_real *add_any_noise(w2v_problem *problem, w2v_choice *choice, int32_t set, w2v_noise_run run) {
     const w2v_plan *plan = choice->plan;
@@ -198,7 +198,7 @@ static w2v_real *add_any_noise(w2v_problem *problem, w2v_choice *choice, int32_t
             const int32_t id = run.ids[k];
             int is_center = 0;
             for (int32_t g = 0; g < G; g++) is_center |= id == centers[g];
-            if (is_center && is_joint(plan)) continue;
+            if (is_center && plan->loss != W2V_NCE) continue;
             const int64_t t = find_target(problem, start, &end, row_of(rows, id), at);
             for (int32_t g = 0; g < G; g++)
                 *(id == centers[g] ? &hits[g] : &weights_of(problem, at, 1 << g)[t]) += weight;
@@ -219,23 +219,6 @@ static w2v_real *add_any_noise(w2v_problem *problem, w2v_choice *choice, int32_t
 /* Each of CBOW's windows has its own centre; the kernels of slices make no difference. */
 static int has_own_targets(const w2v_plan *plan) { return plan->model == W2V_CBOW && !is_sliced(plan); }
 
-/* What weighs as usual but for noise words that are the centre of a window, and so not its noise. */
-static w2v_real *weights_with_hits(w2v_problem *problem, const w2v_choice *choice, int32_t set, const int32_t *noise) {
-    const w2v_plan *plan = choice->plan;
-    const int32_t G = problem->n_windows, *centers = problem->centers;
-    w2v_real *at = problem->weights + W2V_TILE_SLACK, *usual = choice->usual_room + W2V_TILE_SLACK;
-    for (int32_t g = 0; g < G; g++) {
-        w2v_real *weights = weights_of(problem, at, 1 << g);
-        memcpy(weights, weights_of(problem, usual, 1 << g), (size_t)(G + plan->n_noise) * sizeof *weights);
-        for (int32_t k = 0; k < plan->n_noise; k++)
-            if (noise[k] == centers[g]) {
-                problem->hits[set + g] += weights[G + k];
-                weights[G + k] = 0;
-            }
-    }
-    return at;
-}
-
 /* The same where all of these words are distinct, as they nearly always are: no weight is then a new one. Centres that
  * are their inputs' own (kernels.h) need not be. */
 W2V_INLINE w2v_real *add_noise_set(w2v_problem *problem, w2v_choice *choice, int32_t set, const int32_t G) {
@@ -243,20 +226,24 @@ W2V_INLINE w2v_real *add_noise_set(w2v_problem *problem, w2v_choice *choice, int
     const int32_t *centers = problem->centers, K = choice->plan->n_noise;
     const int32_t n_own = has_own_targets(choice->plan) && G > 1 ? G : 0;
     const w2v_noise_run run = noise_next(&choice->noise, K);
-    int is_usual = run.is_distinct & (run.n == K) & (G == windows_together(choice->plan)), is_hit = 0;
-    for (int32_t k = 0; k < run.n; k++)
-        for (int32_t g = 0; g < G; g++) is_hit |= run.ids[k] == centers[g];
+    int is_usual = run.is_distinct & (run.n == K) & (G == windows_together(choice->plan));
+    w2v_real **targets = problem->targets + problem->set_starts[set];
+    int32_t n = G;
     for (int32_t g = 0; g < G; g++) {
         problem->hits[set + g] = 0;
+        targets[g] = row_of(&rows, centers[g]);
         for (int32_t other = 0; other < g; other++) is_usual &= n_own || centers[g] != centers[other];
     }
-    if (!is_usual || (is_hit && !n_own)) return add_any_noise(problem, choice, set, run);
-    w2v_real **targets = problem->targets + problem->set_starts[set];
-    for (int32_t g = 0; g < G; g++) targets[g] = row_of(&rows, centers[g]);
-    for (int32_t k = 0; k < K; k++) targets[G + k] = row_of(&rows, run.ids[k]);
-    problem->set_starts[set + 1] = problem->set_starts[set] + G + K;
+    for (int32_t k = 0; k < run.n; k++) {
+        int is_center = 0;
+        for (int32_t g = 0; g < G; g++) is_center |= run.ids[k] == centers[g];
+        targets[n] = row_of(&rows, run.ids[k]);
+        n += !is_center;
+    }
+    if (!is_usual || (choice->plan->loss == W2V_NCE && n < G + K)) return add_any_noise(problem, choice, set, run);
+    problem->set_starts[set + 1] = problem->set_starts[set] + n;
     problem->n_own = n_own;
-    return is_hit ? weights_with_hits(problem, choice, set, run.ids) : choice->usual_room + W2V_TILE_SLACK;
+    return choice->usual_room + W2V_TILE_SLACK;
 }
 
 /* The nodes from the root to the centre; the label of a node is 1 - code. Codes are coin tosses: a branch would be

@@ -6,6 +6,7 @@ the padding must stay as they were. The double build's kernels are held to doubl
 
 from __future__ import annotations
 
+from itertools import product
 from types import ModuleType
 from typing import Any
 
@@ -112,13 +113,13 @@ def test_a_tile_matches_its_twin_for_every_number_of_inputs_and_targets(isa):
 @pytest.mark.parametrize("n_inputs", [2, 3, 4, 5, 8, 11, 18])
 @pytest.mark.parametrize("isa", ISAS)
 def test_inputs_with_targets_of_their_own_match_the_twin(isa, n_inputs, n_targets):
-    """Several may have the same one, and it may be a noise word, too: of others, or weighing nothing."""
+    """Several may have the same one. What was in the inputs' steps before does not matter."""
     rng = np.random.default_rng(n_inputs * n_targets)
     for dim in (1, 16, 20, 100, 130):
         x, y, steps = (random_rows(rng, dim, 0.5, n) for n in (n_inputs, 40, n_inputs))
-        others = rng.permutation(40)[:n_targets].tolist()
-        own = rng.choice([*others, 38, 39], n_inputs).tolist()
-        weights = np.where(np.equal.outer(own, others), 0, rng.choice([0.25, 1.0], (n_inputs, n_targets)))
+        rows = rng.permutation(40).tolist()
+        others, own = rows[:n_targets], rng.choice(rows[n_targets:], n_inputs).tolist()
+        weights = rng.choice([0.25, 1.0], (n_inputs, n_targets))
         expected = [matrix.astype(float) for matrix in (x, y, steps)]
         twin_loss = twins.tile_with_own(*expected[:2], own, others, weights, LR, expected[2])
         weights = np.hstack([np.full((n_inputs, n_inputs), 7.0), weights])
@@ -128,6 +129,28 @@ def test_inputs_with_targets_of_their_own_match_the_twin(isa, n_inputs, n_target
         assert loss == pytest.approx(twin_loss, rel=1e-4)
         for got, twin in zip((x, y, steps), expected, strict=True):
             np.testing.assert_allclose(got, twin, atol=1e-5)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_inputs_with_targets_of_their_own_have_all_steps_apart_where_asked(isa):
+    rng = np.random.default_rng(14)
+    for dim, n_inputs, n_targets in product((1, 20, 130), (2, 4, 7), (0, 5, 6, 30)):
+        n_all = n_inputs + n_targets
+        x, y, steps, target_steps = (random_rows(rng, dim, 0.5, n) for n in (n_inputs, 40, n_inputs, n_all))
+        others, own = list(range(n_targets)), rng.integers(30, 40, n_inputs).tolist()
+        weights = np.hstack([np.full((n_inputs, n_inputs), 7.0), np.full((n_inputs, n_targets), 0.5)])
+        own_factors, _ = twins.logistic_factors((x * y[own]).sum(axis=1), -1.0, LR)
+        factors, _ = twins.logistic_factors(x @ y[others].T, 0.5, LR)
+        expected_steps = own_factors[:, None] * y[own] + factors @ y[others]
+        expected = target_steps + np.vstack([own_factors[:, None] * x, factors.T @ x])
+        unmoved = y.copy()
+        _train.logistic_tile(
+            x, range(n_inputs), y, own + others, weights, LR,
+            has_own=True, steps=steps, target_steps=target_steps, isa=isa,
+        )  # fmt: skip
+        np.testing.assert_allclose(steps, expected_steps, atol=1e-5)
+        np.testing.assert_allclose(target_steps, expected, atol=1e-5)
+        assert np.array_equal(y, unmoved)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -138,10 +138,11 @@ def tile_with_own(
     steps: np.ndarray,
     most_at_once: tuple[int, int] = ANY_NUMBER,
 ) -> float:
-    """A tile of all inputs, each observed with a target of its `own`, and others that all of them meet.
+    """A tile of all inputs, each observed with a target of its `own`, and others that all of them meet: `steps` OUT.
 
     After all scores, inputs and their own targets learn one after the other: targets of several inputs may be the same.
     """
+    steps[:] = 0
     own_factors, own_loss = logistic_factors((inputs * targets[own]).sum(axis=1), -1.0, lr)
     factors, loss = logistic_factors(inputs @ targets[others].T, weights, lr)
     for i, row in enumerate(own):
@@ -253,13 +254,13 @@ class NoiseStream:
 
 
 def noise_targets(
-    centers: Sequence[int], noise: Sequence[int], weight: float, joint: bool = False
+    centers: Sequence[int], noise: Sequence[int], weight: float, hits: bool
 ) -> dict[int, np.ndarray]:
     """{row: its weight for each window} of some centres and noise words: no noise to itself.
 
-    If the windows are joint, to none of them.
+    Nor to those that it shares the noise with, unless noise that hits a centre is learnt (NCE).
     """
-    noise = [word for word in noise if not (joint and word in centers)]
+    noise = [word for word in noise if hits or word not in centers]
     targets = {row: np.zeros(len(centers)) for row in [*centers, *noise]}
     for window, center in enumerate(centers):
         targets[center][window] -= 1
@@ -372,11 +373,13 @@ def train_epoch(
             targets, hits = path_targets(centers[0], tables.tree), np.zeros(len(centers))
         else:
             words, weight = noise.take(noise_fields["n_noise"]), noise_fields["noise_weight"]
-            targets = noise_targets(centers, words, weight, joint)
+            targets = noise_targets(centers, words, weight, hits=s.loss == "nce")
             nonlocal others
             others = None
-            if s.model == "cbow" and len(centers) == together > 1 and are_distinct(words):
-                others = words, weight * (np.array(words) != np.array(centers)[:, None])
+            are_apart = are_distinct(words) and not (s.loss == "nce" and set(words) & set(centers))
+            if s.model == "cbow" and len(centers) == together > 1 and are_apart:
+                words = [word for word in words if word not in centers]
+                others = words, np.full((len(centers), len(words)), weight)
             hits = np.array([weight * words.count(center) * (s.loss == "nce") for center in centers])
         more = hits[:, None] * (np.array(list(targets)) == np.array(centers)[:, None])
         return list(targets), np.stack(list(targets.values()), axis=1), hits, more

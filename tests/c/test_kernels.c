@@ -87,6 +87,7 @@ static void tile_compare(const w2v_kernels *kernels, int64_t n, double size, dou
     const w2v_tile tile = {
         .n_inputs = B,
         .n_targets = T,
+        .n_own = B > 1 && B <= T && uniform() < 0.5 ? B : 0,
         .inputs = x.rows,
         .input_steps = x_steps.rows,
         .targets = y.rows,
