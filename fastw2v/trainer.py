@@ -29,7 +29,7 @@ NOISE_REUSE = 5
 # may be one of the centres. From LONG_VECTORS numbers on, no more are drawn than asked for: skip-gram's vectors are as
 # good, CBOW's lose half a point of analogies.
 NOISE_CENTERS = {"sg": 2, "cbow": 4}
-NOISE_DRAWS = 1.2
+NOISE_DRAWS = {"sg": 1.2, "cbow": 1.4}
 LONG_VECTORS = 200
 # The input vectors start uniform in +-START_REACH / vector_size, or +-LEAST_START if that is more. DIFFERS: word2vec.c
 # has 0.5 / vector_size and gensim 1 / vector_size; the output vectors start at zero, so the first steps are in
@@ -163,7 +163,7 @@ def noise_fields(settings: Settings) -> dict[str, float]:
     elif settings.share_noise and settings.loss == "nce" and settings.model == "sg":
         centers, reuse = 1, NOISE_REUSE
     elif settings.share_noise:
-        draws = NOISE_DRAWS if settings.vector_size < LONG_VECTORS else 1.0
+        draws = NOISE_DRAWS[settings.model] if settings.vector_size < LONG_VECTORS else 1.0
         n_noise = math.ceil(settings.negative * draws)
         centers, reuse = NOISE_CENTERS[settings.model], NOISE_REUSE
     weight = settings.negative / n_noise if n_noise else 1.0
