@@ -53,6 +53,8 @@ cdef extern from "w2v.h" nogil:
         int32_t n_threads, is_repeatable, windows_at_once
         int64_t n_hot_in, n_hot_out
         double hot_share
+        int64_t n_warm_out
+        double warm_share
     ctypedef struct w2v_progress:
         int64_t tokens_done, n_predictions, next_shard, pause_tokens
         double loss
@@ -361,6 +363,8 @@ cdef class Plan:
         self.c.n_hot_in = numbers.pop("n_hot_in", 0)
         self.c.n_hot_out = numbers.pop("n_hot_out", 0)
         self.c.hot_share = numbers.pop("hot_share", 1)
+        self.c.n_warm_out = numbers.pop("n_warm_out", 0)
+        self.c.warm_share = numbers.pop("warm_share", 1)
         if numbers:
             raise TypeError(f"unknown plan fields: {', '.join(numbers)}")
 

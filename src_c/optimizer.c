@@ -40,8 +40,11 @@ w2v_status w2v_optimizer_init(w2v_optimizer_run *run, const w2v_plan *plan, int6
         w2v_rows_init(&run->in.states, plan->in_states, state_stride ? n_hot_in : 0, state_stride) == W2V_OK &&
         w2v_rows_init(&run->out.states, plan->out_states, state_stride ? n_hot_out : 0, state_stride) == W2V_OK &&
         (is_plain(plan) || (sums_init(&run->in, plan->n_words, n_in) == W2V_OK &&
-                            sums_init(&run->out, plan->n_words, n_out) == W2V_OK)))
+                            sums_init(&run->out, plan->n_words, n_out) == W2V_OK))) {
+        run->out.vectors.n_warm = with_hot ? plan->n_warm_out : 0;
+        run->out.vectors.warm_share = (w2v_real)plan->warm_share;
         return W2V_OK;
+    }
     w2v_optimizer_free(run);
     return W2V_ERR_MEMORY;
 }

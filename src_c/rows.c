@@ -27,11 +27,17 @@ void w2v_rows_free(w2v_rows *rows) {
     *rows = (w2v_rows){0};
 }
 
-void w2v_rows_merge(w2v_rows *rows, w2v_real share) {
-    const int64_t n = rows->n_hot * rows->stride;
-    for (int64_t k = 0; k < n; k++) {
-        const w2v_real difference = rows->hot[k] - rows->base[k];
-        if (difference != 0) rows->shared[k] += share * difference; /* else -0 would become 0: frozen rows stay */
-        rows->hot[k] = rows->base[k] = rows->shared[k];
+/* Of rows from .. to - 1. Without branches, so that vectors do it. */
+static void merge(const w2v_rows *rows, int64_t from, int64_t to, w2v_real share) {
+    w2v_real *restrict shared = rows->shared, *restrict hot = rows->hot, *restrict base = rows->base;
+    for (int64_t k = from * rows->stride; k < to * rows->stride; k++) {
+        const w2v_real difference = hot[k] - base[k], old = shared[k], moved = old + share * difference;
+        shared[k] = hot[k] = base[k] = difference != 0 ? moved : old; /* else -0 would become 0: frozen rows stay */
     }
+}
+
+void w2v_rows_merge(w2v_rows *rows, w2v_real share) {
+    const int64_t n_top = rows->n_hot - rows->n_warm;
+    merge(rows, 0, n_top, share);
+    merge(rows, n_top, rows->n_hot, rows->warm_share);
 }

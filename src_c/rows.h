@@ -4,8 +4,9 @@
  * same few rows lose a third of their speed; private copies, merged from time to time, win it back. Each thread
  * adds its difference divided by the number of threads: frequent rows are moved by every thread alike and want the
  * mean of what the threads learnt (their sum overshoots and diverges from 4 threads on), or less
- * (hot_share of the plan, which one thread has copies for, too). What an optimizer remembers of these rows is kept and
- * merged alike. */
+ * (hot_share of the plan, which one thread has copies for, too). The less a row is met between two merges, the less its
+ * steps overshoot: the last of these rows, the warm ones, may have a larger share of their own. What an optimizer
+ * remembers of rows is kept and merged alike. */
 #ifndef W2V_ROWS_H
 #define W2V_ROWS_H
 
@@ -17,6 +18,8 @@ typedef struct {
     w2v_real *hot;    /* [n_hot, stride] this thread's copies */
     w2v_real *base;   /* [n_hot, stride] what they were at the last merge */
     int64_t n_hot, stride;
+    int64_t n_warm;      /* the last of the n_hot, ... */
+    w2v_real warm_share; /* ... which are merged by this share; none after w2v_rows_init */
 } w2v_rows;
 
 /* Whether the next word is frequent is nearly a coin toss: a branch would be mispredicted. */
@@ -33,7 +36,8 @@ W2V_INLINE int64_t id_of(const w2v_rows *rows, const w2v_real *row) {
 
 w2v_status w2v_rows_init(w2v_rows *rows, w2v_real *shared, int64_t n_hot, int64_t stride);
 void w2v_rows_free(w2v_rows *rows);
-/* Add `share` times the private rows' differences to the shared rows and start from there. One thread at a time. */
+/* Add `share` times the private rows' differences (of warm rows, warm_share) to the shared rows and start from there.
+ * One thread at a time. */
 void w2v_rows_merge(w2v_rows *rows, w2v_real share);
 
 #endif

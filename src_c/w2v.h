@@ -215,6 +215,8 @@ typedef struct {
     int64_t n_hot_in, n_hot_out; /* most frequent rows of which each thread keeps a private copy, ... */
     double hot_share;            /* ... and the share of what it learns there that the others see, in (0, 1]; or one by
                                   *     the number of threads, if that is less */
+    int64_t n_warm_out;          /* the least frequent of the n_hot_out, ... */
+    double warm_share;           /* ... and their share, whatever the number of threads */
 } w2v_plan;
 
 /* How many numbers an optimizer remembers of a row of `stride` numbers. */

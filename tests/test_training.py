@@ -160,7 +160,7 @@ def test_rows_that_a_thread_keeps_for_itself_are_as_if_they_were_shared(monkeypa
 
 
 def test_a_share_of_what_a_thread_learns_in_its_own_rows_is_merged():
-    n_words, n_hot = 40, 10
+    n_words, n_hot, n_warm = 40, 10, 5
     ids = twins.flat_ids(np.random.default_rng(1).integers(n_words, size=(20, 20)))  # merged once, at the end
     start = np.random.default_rng(2).normal(size=(n_words, 8))
     moved = []
@@ -170,7 +170,14 @@ def test_a_share_of_what_a_thread_learns_in_its_own_rows_is_merged():
             state_stride=_train_double.state_stride,
             aligned_zeros=_train_double.aligned_zeros,
             Plan=lambda share=share, **fields: _train_double.Plan(
-                **{**fields, "n_hot_in": n_hot, "n_hot_out": n_hot, "hot_share": share}
+                **{
+                    **fields,
+                    "n_hot_in": n_hot,
+                    "n_hot_out": n_hot + n_warm,
+                    "hot_share": share,
+                    "n_warm_out": n_warm,
+                    "warm_share": share**2,
+                }
             ),
         )
         vecs = [_train_double.aligned_zeros(n_words, 8) for _ in range(2)]
@@ -181,7 +188,10 @@ def test_a_share_of_what_a_thread_learns_in_its_own_rows_is_merged():
         moved.append(np.stack(vecs)[..., :8] - start)
     assert (moved[0] != 0).any(axis=2).all()
     np.testing.assert_allclose(moved[1][:, :n_hot], moved[0][:, :n_hot] / 8, rtol=0, atol=1e-12)
-    np.testing.assert_array_equal(moved[1][:, n_hot:], moved[0][:, n_hot:])
+    warm = slice(n_hot, n_hot + n_warm)
+    np.testing.assert_allclose(moved[1][1, warm], moved[0][1, warm] / 64, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(moved[1][0, n_hot:], moved[0][0, n_hot:])
+    np.testing.assert_array_equal(moved[1][1, n_hot + n_warm :], moved[0][1, n_hot + n_warm :])
 
 
 def test_frequent_rows_of_cbow_are_held_back_whatever_the_number_of_workers():
@@ -201,6 +211,28 @@ def test_frequent_rows_of_cbow_are_held_back_whatever_the_number_of_workers():
     ):  # fmt: skip
         trainer.make_plan(twins.make_settings(**changes), counts, *vecs, 10, core=core)
     assert plans == [(4, 0.125)] * 3 + [(0, 1.0), (4, 1.0), (0, 1.0), (0, 1.0), (0, 0.125)]
+
+
+def test_several_workers_with_a_tree_keep_more_nodes():
+    plans = []
+    core = SimpleNamespace(
+        alias_build=_train.alias_build,
+        state_stride=_train.state_stride,
+        tree_build=_train.tree_build,
+        aligned_zeros=_train.aligned_zeros,
+        Plan=lambda **fields: plans.append((fields["n_hot_out"], fields["n_warm_out"], fields["warm_share"])),
+    )
+    counts = np.full(1024, 10)
+    vecs = [_train.aligned_zeros(1024, 8) for _ in range(2)]
+    for changes in (
+        {"sg": 1, "workers": 16}, {"sg": 0, "workers": 16},
+        {"sg": 0}, {"workers": 2, "loss": "ns"}, {"workers": 2, "clip_norm": 1.0},
+        {"workers": 2, "deterministic": True},
+    ):  # fmt: skip
+        trainer.make_plan(twins.make_settings(**{"loss": "hs", **changes}), counts, *vecs, 10, core=core)
+    n_warm = 4 * trainer.WARM_NODES_PER_HOT_ROW
+    assert plans[:2] == [(4 + n_warm, n_warm, 0.25), (4 + n_warm // 8, n_warm // 8, 1.0)]
+    assert [plan[:2] for plan in plans[2:]] == [(4, 0), (4, 0), (4, 0), (0, 0)]
 
 
 @pytest.mark.parametrize("mode", MODES, ids=mode_name)
