@@ -345,7 +345,7 @@ static double one_input_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
     vec loss = v_zero();
 #define ONE(NT)                                                                                              \
     case NT:                                                                                                 \
-        loss = scores_block(tile->inputs, tile->targets, 0, n, factors, NULL, tile->weights, 0, lr, 1, NT, 0);        \
+        loss = scores_block(tile->inputs, tile->targets, 0, n, factors, NULL, tile->weights, 0, lr, 1, NT, 0); \
         if (tile->target_steps) move_one_input(tile, 0, 0, n, factors, NT, BOTH_APART);                      \
         else move_one_input(tile, 0, 0, n, factors, NT, INPUTS_APART);                                       \
         break;

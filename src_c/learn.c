@@ -152,6 +152,7 @@ static void learn_cbow(w2v_learner *learner, const w2v_problem *problem) {
         kernels->rows_sum(problem->contexts + starts[g], n, plan->stride, scale, learner->hidden[g]);
         if (plan->has_bias) learner->hidden[g][plan->dim] = 1;
     }
+    /* Where windows have targets of their own, the tile begins the steps. */
     if (!problem->n_own) memset(learner->hidden_steps[0], 0, (size_t)(G * plan->stride) * sizeof(w2v_real));
     learn_tile(learner, problem, 0, &tile);
     for (int32_t g = 0; g < G; g++) {

@@ -194,45 +194,41 @@ def test_a_share_of_what_a_thread_learns_in_its_own_rows_is_merged():
     np.testing.assert_array_equal(moved[1][1, n_hot + n_warm :], moved[0][1, n_hot + n_warm :])
 
 
-def test_frequent_rows_of_cbow_are_held_back_whatever_the_number_of_workers():
-    plans = []
+def fields_of_plans(*settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """The fields of the plans that these settings make for 1024 words."""
+    plans: list[dict[str, Any]] = []
     core = SimpleNamespace(
         alias_build=_train.alias_build,
         state_stride=_train.state_stride,
         tree_build=_train.tree_build,
         aligned_zeros=_train.aligned_zeros,
-        Plan=lambda **fields: plans.append((fields["n_hot_in"], fields["hot_share"])),
+        Plan=lambda **fields: plans.append(fields),
     )
-    counts = np.full(1024, 10)
     vecs = [_train.aligned_zeros(1024, 8) for _ in range(2)]
-    for changes in (
+    for changes in settings:
+        trainer.make_plan(twins.make_settings(**changes), np.full(1024, 10), *vecs, 10, core=core)
+    return plans
+
+
+def test_frequent_rows_of_cbow_are_held_back_whatever_the_number_of_workers():
+    plans = fields_of_plans(
         {"sg": 0}, {"sg": 0, "workers": 2}, {"sg": 0, "loss": "hs"}, {"sg": 1}, {"sg": 1, "workers": 2},
         {"sg": 0, "clip_norm": 1.0}, {"sg": 0, "loss": "sampled_softmax"}, {"sg": 0, "deterministic": True},
-    ):  # fmt: skip
-        trainer.make_plan(twins.make_settings(**changes), counts, *vecs, 10, core=core)
-    assert plans == [(4, 0.125)] * 3 + [(0, 1.0), (4, 1.0), (0, 1.0), (0, 1.0), (0, 0.125)]
+    )  # fmt: skip
+    held_back = [(plan["n_hot_in"], plan["hot_share"]) for plan in plans]
+    assert held_back == [(4, 0.125)] * 3 + [(0, 1.0), (4, 1.0), (0, 1.0), (0, 1.0), (0, 0.125)]
 
 
 def test_several_workers_with_a_tree_keep_more_nodes():
-    plans = []
-    core = SimpleNamespace(
-        alias_build=_train.alias_build,
-        state_stride=_train.state_stride,
-        tree_build=_train.tree_build,
-        aligned_zeros=_train.aligned_zeros,
-        Plan=lambda **fields: plans.append((fields["n_hot_out"], fields["n_warm_out"], fields["warm_share"])),
-    )
-    counts = np.full(1024, 10)
-    vecs = [_train.aligned_zeros(1024, 8) for _ in range(2)]
-    for changes in (
-        {"sg": 1, "workers": 16}, {"sg": 0, "workers": 16},
-        {"sg": 0}, {"workers": 2, "loss": "ns"}, {"workers": 2, "clip_norm": 1.0},
-        {"workers": 2, "deterministic": True},
-    ):  # fmt: skip
-        trainer.make_plan(twins.make_settings(**{"loss": "hs", **changes}), counts, *vecs, 10, core=core)
+    plans = fields_of_plans(
+        {"loss": "hs", "sg": 1, "workers": 16}, {"loss": "hs", "sg": 0, "workers": 16}, {"loss": "hs", "sg": 0},
+        {"loss": "ns", "workers": 2}, {"loss": "hs", "workers": 2, "clip_norm": 1.0},
+        {"loss": "hs", "workers": 2, "deterministic": True},
+    )  # fmt: skip
     n_warm = 4 * trainer.WARM_NODES_PER_HOT_ROW
-    assert plans[:2] == [(4 + n_warm, n_warm, 0.25), (4 + n_warm // 8, n_warm // 8, 1.0)]
-    assert [plan[:2] for plan in plans[2:]] == [(4, 0), (4, 0), (4, 0), (0, 0)]
+    kept = [(plan["n_hot_out"], plan["n_warm_out"]) for plan in plans]
+    assert kept == [(4 + n_warm, n_warm), (4 + n_warm // 8, n_warm // 8), (4, 0), (4, 0), (4, 0), (0, 0)]
+    assert [plan["warm_share"] for plan in plans[:2]] == [0.25, 1.0]
 
 
 @pytest.mark.parametrize("mode", MODES, ids=mode_name)
