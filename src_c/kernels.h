@@ -15,8 +15,8 @@ typedef struct {
     int32_t n_targets;            /* T */
     int32_t n_own;                /* 0, or B > 1: the first targets are each observed once with one input, the first
                                    *       with the first and so on, and meet no other. logistic_tile then looks at no
-                                   *       weights of theirs, they need not be distinct from each other, and
-                                   *       input_steps, which are not the inputs, are OUT: what is in them is not read */
+                                   *       weights of theirs. They need to be distinct from the other targets only;
+                                   *       input_steps, which are not the inputs, are OUT */
     w2v_real *const *inputs;      /* IN    [B] rows [n] */
     w2v_real *const *input_steps; /* INOUT [B] rows [n] the inputs' steps are added to: the inputs themselves, or not */
     w2v_real *const *targets;     /* INOUT [T] rows [n] */
