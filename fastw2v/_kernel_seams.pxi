@@ -25,6 +25,7 @@ cdef extern from "kernels.h" nogil:
         w2v_real *c
         int64_t c_row
     ctypedef struct w2v_kernels:
+        int32_t width
         double (*logistic_tile)(const w2v_tile *tile, int64_t n, w2v_real lr) noexcept nogil
         void (*rows_sum)(w2v_real **rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum) noexcept nogil
         void (*rows_add)(w2v_real **rows, int64_t n_rows, int64_t n, w2v_real scale,
@@ -85,14 +86,22 @@ cdef const w2v_kernels *kernels_of(isa) except NULL:
     return kernels
 
 
+cdef int64_t whole_vectors(const w2v_kernels *kernels, matrix, int64_t dim) except -1:
+    """How many numbers of each row are worked on where the first `dim` count; all for 0."""
+    cdef int64_t n = (dim + kernels.width - 1) // kernels.width * kernels.width
+    if not 0 <= n <= matrix.shape[1]:
+        raise ValueError(f"rows of {matrix.shape[1]} numbers have no {dim}")
+    return n if dim else matrix.shape[1]
+
+
 def logistic_tile(inputs, input_ids, targets, target_ids, weights, double lr, *, has_own=False, steps=None,
-                  target_steps=None, isa=None, int64_t repeat=1):
+                  target_steps=None, int64_t dim=0, isa=None, int64_t repeat=1):
     """Work `repeat` times on the tile of rows input_ids x target_ids; returns the last loss.
 
     weights [B, T] or [T]: how many times a pair counts, negative where the target was observed. If the inputs have
     targets of their own, these are the first B, and their weights are known.
     The inputs' steps go to the rows of `steps` (one for each input), or to the inputs themselves for None; likewise
-    the targets' to those of `target_steps`.
+    the targets' to those of `target_steps`. Of each row, `dim` numbers count, or all for 0.
     """
     cdef Rows x = Rows(inputs, input_ids), y = Rows(targets, target_ids)
     cdef Rows x_steps = x if steps is None else Rows(steps, range(len(input_ids)))
@@ -103,7 +112,7 @@ def logistic_tile(inputs, input_ids, targets, target_ids, weights, double lr, *,
     cdef Rows weight_rows = Rows(padded, range(x.n))
     cdef w2v_real[::1] scratch = np.empty(W2V_TILE_SCRATCH(x.n, y.n), dtype=REAL)
     cdef w2v_tile tile
-    cdef int64_t n = inputs.shape[1]
+    cdef int64_t n = whole_vectors(kernels, inputs, dim)
     cdef double loss = 0
     if not inputs.shape[1] == targets.shape[1] == x_steps.matrix.shape[1] == y_steps.matrix.shape[1]:
         raise ValueError("rows differ in length")
@@ -117,20 +126,24 @@ def logistic_tile(inputs, input_ids, targets, target_ids, weights, double lr, *,
     return loss
 
 
-def rows_sum(matrix, ids, double scale, *, isa=None):
-    """scale * the sum of some rows, [stride]."""
+def rows_sum(matrix, ids, double scale, *, int64_t dim=0, isa=None):
+    """scale * the sum of some rows, [stride], of which `dim` numbers count, or all for 0."""
     cdef Rows rows = Rows(matrix, ids)
+    cdef const w2v_kernels *kernels = kernels_of(isa)
+    cdef int64_t n = whole_vectors(kernels, matrix, dim)
     total = aligned_zeros(1, matrix.shape[1])
-    kernels_of(isa).rows_sum(rows.pointers, rows.n, matrix.shape[1], <w2v_real> scale, rows_pointer(total, "sum"))
+    kernels.rows_sum(rows.pointers, rows.n, n, <w2v_real> scale, rows_pointer(total, "sum"))
     return total[0]
 
 
-def rows_add(matrix, ids, double scale, step, *, isa=None):
-    """Add scale * step [stride] to some rows, as often as each is named."""
+def rows_add(matrix, ids, double scale, step, *, int64_t dim=0, isa=None):
+    """Add scale * step [stride] to some rows, as often as each is named; `dim` numbers of them, or all for 0."""
     cdef Rows rows = Rows(matrix, ids)
+    cdef const w2v_kernels *kernels = kernels_of(isa)
+    cdef int64_t n = whole_vectors(kernels, matrix, dim)
     row = aligned_zeros(1, matrix.shape[1])
     row[0] = step
-    kernels_of(isa).rows_add(rows.pointers, rows.n, matrix.shape[1], <w2v_real> scale, rows_pointer(row, "step"))
+    kernels.rows_add(rows.pointers, rows.n, n, <w2v_real> scale, rows_pointer(row, "step"))
 
 
 def dot(a, b, *, isa=None):

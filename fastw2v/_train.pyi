@@ -101,14 +101,21 @@ def logistic_tile(
     has_own: bool = False,
     steps: NDArray[Any] | None = None,
     target_steps: NDArray[Any] | None = None,
+    dim: int = 0,
     isa: str | None = None,
     repeat: int = 1,
 ) -> float: ...
 def rows_sum(
-    matrix: NDArray[Any], ids: Sequence[int], scale: float, *, isa: str | None = None
+    matrix: NDArray[Any], ids: Sequence[int], scale: float, *, dim: int = 0, isa: str | None = None
 ) -> NDArray[Any]: ...
 def rows_add(
-    matrix: NDArray[Any], ids: Sequence[int], scale: float, step: ArrayLike, *, isa: str | None = None
+    matrix: NDArray[Any],
+    ids: Sequence[int],
+    scale: float,
+    step: ArrayLike,
+    *,
+    dim: int = 0,
+    isa: str | None = None,
 ) -> None: ...
 def optimizer_row(
     optimizer: str,

@@ -8,8 +8,9 @@
 
 #include "w2v.h"
 
-/* B inputs scored against T targets under the logistic loss. Row length n is a multiple of W2V_ROW_ALIGN and
- * rows are aligned to a cache line. Any W2V_TILE_DISTINCT consecutive targets are distinct rows; inputs may repeat. */
+/* B inputs scored against T targets under the logistic loss. Rows are aligned to a cache line; their length n is a
+ * multiple of the kernels' width, and nothing beyond it is looked at. Any W2V_TILE_DISTINCT consecutive targets are
+ * distinct rows; inputs may repeat. */
 typedef struct {
     int32_t n_inputs;             /* B */
     int32_t n_targets;            /* T */
@@ -66,6 +67,7 @@ typedef struct {
 
 struct w2v_kernels {
     const char *isa;
+    int32_t width; /* numbers of a vector, at most W2V_ROW_ALIGN */
     /* Score, loss, gradient and update of one tile; returns the tile's loss (natural logarithm, weights applied). */
     double (*logistic_tile)(const w2v_tile *tile, int64_t n, w2v_real lr);
     /* The same in parts, for threads that share a tile by slices of its rows, and several tiles at a time. What numbers
@@ -81,7 +83,7 @@ struct w2v_kernels {
                     w2v_real *steps /* OUT [n + W2V_TILE_SLACK] */);
     /* ... and what these do to numbers from .. to - 1 of the rows. */
     void (*tile_moves)(const w2v_tile *tile, int64_t from, int64_t to, const w2v_real *steps);
-    /* sum[n] = scale * (rows[0] + ... + rows[n_rows-1]). */
+    /* Of rows as a tile's. sum[n] = scale * (rows[0] + ... + rows[n_rows-1]). */
     void (*rows_sum)(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum);
     /* rows[i][n] += scale * step[n] for each row, repeated rows included. */
     void (*rows_add)(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, const w2v_real *step);

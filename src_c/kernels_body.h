@@ -398,7 +398,7 @@ static double steps_of(const w2v_parts *parts, const w2v_real *weights, int64_t 
 #define W2V_TEXT_(a) #a
 #define W2V_TEXT(a) W2V_TEXT_(a)
 
-const w2v_kernels W2V_JOIN(w2v_kernels_, V_ISA) = {W2V_TEXT(V_ISA), logistic_tile, tile_scores, tile_weights,
+const w2v_kernels W2V_JOIN(w2v_kernels_, V_ISA) = {W2V_TEXT(V_ISA), V_WIDTH, logistic_tile, tile_scores, tile_weights,
                                                      steps_of, tile_moves,
                                                      rows_sum, rows_add, dot,
                                                      row_max, exp_row, scale_row, logistic_row, blackout_row,

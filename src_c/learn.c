@@ -15,6 +15,8 @@ w2v_status w2v_learner_init(w2v_learner *learner, const w2v_plan *plan) {
     memset(learner, 0, sizeof *learner);
     learner->plan = plan;
     learner->kernels = w2v_kernels_get();
+    const int32_t width = learner->kernels->width;
+    learner->n_numbers = (row_numbers(plan) + width - 1) / width * width;
     learner->hidden = malloc(2 * (size_t)n_windows * sizeof *learner->hidden);
     learner->hidden_rows = aligned_new(2 * (size_t)(n_windows * plan->stride) * sizeof(w2v_real));
     learner->scratch = malloc((size_t)W2V_TILE_SCRATCH(n_inputs, w2v_most_targets(plan)) * sizeof(w2v_real));
@@ -73,7 +75,7 @@ static void redirect_steps(w2v_learner *learner, w2v_tile *tile) {
 
 static void work_tile(w2v_learner *learner, const w2v_tile *tile, w2v_real lr) {
     const w2v_plan *plan = learner->plan;
-    learner->loss += learner->kernels->logistic_tile(tile, plan->stride, step_factor(plan, lr));
+    learner->loss += learner->kernels->logistic_tile(tile, learner->n_numbers, step_factor(plan, lr));
     if (!plan->has_bias) return;
     /* The 1 that goes with a bias is not a number to learn. */
     for (int32_t i = 0; i < tile->n_inputs; i++)
@@ -149,7 +151,7 @@ static void learn_cbow(w2v_learner *learner, const w2v_problem *problem) {
     for (int32_t g = 0; g < G; g++) {
         const int32_t n = starts[g + 1] - starts[g];
         const w2v_real scale = scale_of(plan->hidden_scale, n);
-        kernels->rows_sum(problem->contexts + starts[g], n, plan->stride, scale, learner->hidden[g]);
+        kernels->rows_sum(problem->contexts + starts[g], n, learner->n_numbers, scale, learner->hidden[g]);
         if (plan->has_bias) learner->hidden[g][plan->dim] = 1;
     }
     /* Where windows have targets of their own, the tile begins the steps. */
@@ -158,7 +160,7 @@ static void learn_cbow(w2v_learner *learner, const w2v_problem *problem) {
     for (int32_t g = 0; g < G; g++) {
         const int32_t n = starts[g + 1] - starts[g];
         const w2v_real scale = scale_of(plan->context_scale, n);
-        kernels->rows_add(context_steps(learner, problem, g), n, plan->stride, scale, learner->hidden_steps[g]);
+        kernels->rows_add(context_steps(learner, problem, g), n, learner->n_numbers, scale, learner->hidden_steps[g]);
     }
 }
 

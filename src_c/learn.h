@@ -8,6 +8,7 @@
 typedef struct {
     const w2v_plan *plan;
     const w2v_kernels *kernels;
+    int64_t n_numbers;                /* of a row: D and a bias, in whole vectors of the kernels */
     w2v_choice choice;                /* of problems: this thread chooses what it learns */
     w2v_optimizer_run optimizer;      /* the matrices and, unless the plan is plain, ... */
     w2v_real **input_steps, **target_steps; /* [most inputs], [most targets] ... where the rows of a tile learn */

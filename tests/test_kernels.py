@@ -1,7 +1,8 @@
 """Every kernel of every instruction set this machine runs, against NumPy in double precision.
 
-The vectors are D long, D = 0..130, and padded with zeros as the trainer pads them; rows beside a tile's and
-the padding must stay as they were. The double build's kernels are held to double precision.
+The vectors are D long, D = 0..130, and padded with zeros as the trainer pads them; kernels are told of D in whole
+vectors of their own. Rows beside a tile's and the padding must stay as they were. The double build's kernels are
+held to double precision.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Tile:
     """A random tile: which rows, how they count, and where the steps of the inputs go."""
 
     def __init__(self, rng, dim, n_inputs, n_targets, size=0.5, *, in_place=False, core=_train):
-        self.core = core
+        self.core, self.dim = core, dim
         self.inputs, self.targets = (random_rows(rng, dim, size, core=core) for _ in range(2))
         self.steps = None if in_place else random_rows(rng, dim, size, n_inputs, core)
         self.input_ids = rng.choice(N_ROWS, n_inputs).tolist()  # some of them more than once
@@ -75,7 +76,7 @@ class Tile:
 
     def errors(self, isa: str | None, lr: float = LR) -> dict[str, Any]:
         """The largest differences from the twin, relative to the size of the numbers."""
-        core_result = self.run(self.core.logistic_tile, self.core.REAL, lr, isa=isa)
+        core_result = self.run(self.core.logistic_tile, self.core.REAL, lr, dim=self.dim, isa=isa)
         twin_result = self.run(twins.logistic_tile, np.float64, lr)
         size = max(np.abs(self.inputs).max(initial=0), np.abs(self.targets).max(initial=0), 1e-3)
         worst = {"loss": abs(core_result[0] - twin_result[0]) / (1e-3 + abs(twin_result[0]))}
@@ -124,7 +125,7 @@ def test_inputs_with_targets_of_their_own_match_the_twin(isa, n_inputs, n_target
         twin_loss = twins.tile_with_own(*expected[:2], own, others, weights, LR, expected[2])
         weights = np.hstack([np.full((n_inputs, n_inputs), 7.0), weights])
         loss = _train.logistic_tile(
-            x, range(n_inputs), y, own + others, weights, LR, has_own=True, steps=steps, isa=isa
+            x, range(n_inputs), y, own + others, weights, LR, has_own=True, steps=steps, dim=dim, isa=isa
         )
         assert loss == pytest.approx(twin_loss, rel=1e-4)
         for got, twin in zip((x, y, steps), expected, strict=True):
@@ -146,7 +147,7 @@ def test_inputs_with_targets_of_their_own_have_all_steps_apart_where_asked(isa):
         unmoved = y.copy()
         _train.logistic_tile(
             x, range(n_inputs), y, own + others, weights, LR,
-            has_own=True, steps=steps, target_steps=target_steps, isa=isa,
+            has_own=True, steps=steps, target_steps=target_steps, dim=dim, isa=isa,
         )  # fmt: skip
         np.testing.assert_allclose(steps, expected_steps, atol=1e-5)
         np.testing.assert_allclose(target_steps, expected, atol=1e-5)
@@ -277,7 +278,7 @@ def test_rows_sum_matches_numpy_for_every_length_and_repeated_or_no_rows(isa):
         rows = random_rows(rng, dim, 1.0)
         for n_rows in (0, 1, 2, 10, 37):
             ids, scale = rng.choice(N_ROWS, n_rows), float(rng.uniform(-2, 2))
-            total = _train.rows_sum(rows, ids, scale, isa=isa)
+            total = _train.rows_sum(rows, ids, scale, dim=dim, isa=isa)
             np.testing.assert_allclose(
                 total, scale * rows[ids].astype(float).sum(axis=0), atol=2e-6 * (1 + n_rows)
             )
@@ -291,7 +292,7 @@ def test_rows_add_matches_numpy_for_every_length_and_adds_to_a_repeated_row_each
         ids, scale = rng.choice(N_ROWS, int(rng.integers(0, 20))), float(rng.uniform(-2, 2))
         expected = rows.astype(float)
         np.add.at(expected, ids, scale * step.astype(float))
-        _train.rows_add(rows, ids, scale, step, isa=isa)
+        _train.rows_add(rows, ids, scale, step, dim=dim, isa=isa)
         np.testing.assert_allclose(rows, expected, atol=1e-5)
 
 
@@ -334,6 +335,9 @@ def test_matrices_that_the_kernels_cannot_work_on_are_refused():
         _train.rows_sum(good, [4], 1.0)
     with pytest.raises(ValueError, match="differ in length"):
         _train.logistic_tile(good, [0], _train.aligned_zeros(4, 32), [0], [1], 0.1)
+    for dim in (-16, 17):
+        with pytest.raises(ValueError, match=f"rows of 16 numbers have no {dim}"):
+            _train.rows_sum(good, [0], 1.0, dim=dim)
 
 
 @pytest.mark.parametrize("core", [_train, _train_double])
