@@ -112,6 +112,11 @@ def check_programs(names: Sequence[str]) -> None:
             raise BenchError(f"{name} cannot be imported ({why}); try: {advice}")
 
 
+def _environment() -> dict[str, str]:
+    """Return this process's environment, but bytecode is kept, as an installed program's is, whatever ours says."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def _last_line(text: str) -> str:
     return (text.strip().splitlines() or ["no message"])[-1]
 
@@ -134,6 +139,7 @@ def run_job(job: Job, timeout: float | None = None) -> Result:
                 [sys.executable, str(HERE / "one_run.py"), str(job_path), str(report_path)],
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                env=_environment(),
             )
             try:
                 status = child.wait(timeout)

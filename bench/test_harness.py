@@ -365,9 +365,9 @@ def test_what_windows_share_is_counted_as_done() -> None:
     windows = objective.Windows(n_windows=10, n_contexts=60, path=0)
     needed, done = (objective.work(course, windows, 1.0, tiny, done=is_done) for is_done in (False, True))
     assert needed.flop == 6 * 100 * 6 + 2 * 100 * 6
-    assert done.flop == 6 * 112 * (1 + 7) + 2 * 112 * 6  # its own centre, seven draws, padded rows
+    assert done.flop == 6 * 112 * (1 + 6) + 2 * 112 * 6  # its own centre, six draws, padded rows
     assert needed.traffic["L2"] == pytest.approx(8 * 100 * (1 + 1 + 5))
-    assert done.traffic["L2"] == pytest.approx(8 * 112 * (1 + 1 + 7 / (4 * trainer.NOISE_REUSE)))
+    assert done.traffic["L2"] == pytest.approx(8 * 112 * (1 + 1 + 6 / (4 * trainer.NOISE_REUSE)))
 
 
 def test_a_cache_holds_the_rows_that_are_wanted_most() -> None:

@@ -23,14 +23,17 @@ from fastw2v.settings import Settings
 TILE_INPUTS = {"ns": 12, "nce": 10, "hs": 4}
 # How often a drawn noise word is used before the next is drawn (see src_c/sampler.h), where noise is shared.
 NOISE_REUSE = 5
-# Centres that share their noise words, and noise words drawn for each that `negative` asks for, at a weight that
-# keeps the sum. CBOW has one prediction per window: several together make a tile that is worth its targets' rows.
-# Skip-gram's neighbours have most of their contexts in common, which are then scored once; not with NCE, whose noise
-# may be one of the centres. From LONG_VECTORS numbers on, no more are drawn than asked for: skip-gram's vectors are as
-# good, CBOW's lose half a point of analogies.
+# Centres that share their noise words. CBOW has one prediction per window: several together make a tile that is worth
+# its targets' rows. Skip-gram's neighbours have most of their contexts in common, which are then scored once; not with
+# NCE, whose noise may be one of the centres.
 NOISE_CENTERS = {"sg": 2, "cbow": 4}
-NOISE_DRAWS = {"sg": 1.2, "cbow": 1.4}
-LONG_VECTORS = 200
+# Noise words drawn for each that `negative` asks for, at a weight that keeps the sum: the more, the smaller is its
+# variance, which is what sharing costs. Rare words need many: where subsampling is stronger than the usual one and
+# leaves mostly these, fewer cost 1 to 4 points of analogies. Else these do, however many epochs there are.
+NOISE_DRAWS = 1.2
+USUAL_SAMPLE, NOISE_DRAWS_FOR_RARE_WORDS = 1e-3, 1.6
+# From LONG_VECTORS numbers on no more are needed than asked for, as long as the learning rate is not above the usual.
+LONG_VECTORS, USUAL_ALPHA = 200, 0.025
 # The input vectors start uniform in +-START_REACH / vector_size, or +-LEAST_START if that is more. DIFFERS: word2vec.c
 # has 0.5 / vector_size and gensim 1 / vector_size; the output vectors start at zero, so the first steps are in
 # proportion to this, and a larger start learns sooner. With 300 dimensions that decides 2 or 3 points of analogies.
@@ -161,6 +164,13 @@ def tile_inputs(settings: Settings) -> int:
     return min(TILE_INPUTS.get(settings.loss, 1), 2 * settings.window + 2)
 
 
+def noise_draws(settings: Settings) -> float:
+    """Shared noise words to draw for each that is asked for."""
+    if 0 < settings.sample < USUAL_SAMPLE:
+        return NOISE_DRAWS_FOR_RARE_WORDS
+    return 1.0 if settings.vector_size >= LONG_VECTORS and settings.alpha <= USUAL_ALPHA else NOISE_DRAWS
+
+
 def noise_fields(settings: Settings) -> dict[str, float]:
     """The fields of a plan that say how noise words are drawn and shared."""
     n_noise, centers, reuse = settings.negative, 0, 1
@@ -169,8 +179,7 @@ def noise_fields(settings: Settings) -> dict[str, float]:
     elif settings.share_noise and settings.loss == "nce" and settings.model == "sg":
         centers, reuse = 1, NOISE_REUSE
     elif settings.share_noise:
-        draws = NOISE_DRAWS[settings.model] if settings.vector_size < LONG_VECTORS else 1.0
-        n_noise = math.ceil(settings.negative * draws)
+        n_noise = math.ceil(settings.negative * noise_draws(settings))
         centers, reuse = NOISE_CENTERS[settings.model], NOISE_REUSE
     weight = settings.negative / n_noise if n_noise else 1.0
     return {"n_noise": n_noise, "noise_weight": weight, "noise_reuse": reuse, "noise_centers": centers}

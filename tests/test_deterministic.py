@@ -178,7 +178,7 @@ def test_an_epoch_of_the_double_build_is_the_twins(monkeypatch, mode, n_threads)
     )
     together, most, lr = 3 if s.model == "cbow" and s.loss == "ns" else 1, 6, 0.05
     monkeypatch.setitem(trainer.NOISE_CENTERS, s.model, together)
-    monkeypatch.setitem(trainer.NOISE_DRAWS, s.model, 1.0)
+    monkeypatch.setattr(trainer, "NOISE_DRAWS", 1.0)
     monkeypatch.setitem(trainer.TILE_INPUTS, s.loss, 2 * s.window)
     monkeypatch.setitem(trainer.WINDOWS_AT_ONCE, (s.model, s.loss == "hs"), most)
     counts = np.array([60, 50, 40, 40, 30, 30, 20, 20], dtype=np.int64)  # paths of at most 4 nodes

@@ -31,11 +31,30 @@ def test_the_start_depends_on_the_seed_alone():
 NOISE = ("n_noise", "noise_weight", "noise_reuse", "noise_centers")
 
 
-@pytest.mark.parametrize(("sg", "expected"), [(1, (6, 5 / 6, 5, 2)), (0, (7, 5 / 7, 5, 4))])
+@pytest.mark.parametrize(("sg", "expected"), [(1, (6, 5 / 6, 5, 2)), (0, (6, 5 / 6, 5, 4))])
 def test_shared_noise_is_reused_and_shared_among_centers_with_more_draws_for_less(sg, expected):
     assert trainer.noise_fields(Word2Vec(sg=sg).settings) == pytest.approx(
         dict(zip(NOISE, expected, strict=True))
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_noise"),
+    [
+        ({"sample": 1e-3}, 6),
+        ({"sample": 0}, 6),
+        ({"sample": 1e-4}, 8),  # stronger subsampling leaves mostly rare words
+        ({"sample": 1e-4, "vector_size": 300}, 8),
+        ({"sample": 5}, 6),  # a count
+        ({"alpha": 0.1}, 6),
+        ({"vector_size": 199}, 6),
+        ({"vector_size": 200}, 5),
+        ({"vector_size": 200, "alpha": 0.05}, 6),
+    ],
+)
+@pytest.mark.parametrize("sg", [0, 1])
+def test_more_noise_words_are_drawn_where_their_variance_would_show(sg, settings, n_noise):
+    assert trainer.noise_fields(Word2Vec(sg=sg, **settings).settings)["n_noise"] == n_noise
 
 
 def test_skip_gram_with_nce_shares_noise_in_one_window_only():
