@@ -87,7 +87,7 @@ def test_training_one_epoch(benchmark: Any, corpus_file: Path, model: str, loss:
     trained = Word2Vec(sg=int(model == "sg"), loss=loss, workers=threads, progress=False)
     trained.build_vocab(corpus_file=str(corpus_file))
     benchmark.pedantic(trained.train, kwargs={"epochs": 1}, rounds=3, warmup_rounds=1)
-    assert len(trained.history) == 4
+    assert len(trained.history) == (4 if benchmark.enabled else 1)
     assert np.isfinite(trained.wv.vectors).all()
     report_rate(benchmark, "M words/s", N_TOKENS / 1e6)
 

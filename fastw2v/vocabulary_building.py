@@ -142,7 +142,8 @@ class VocabularyMixin(ModelParts):
         dict of str to int
             ``vocab`` (roughly), ``vectors``, ``syn1`` (hierarchical softmax) or ``syn1neg`` (all other losses) for the
             output vectors, ``optimizer`` where it remembers something, ``corpus`` for the ids of a corpus that is
-            at hand; ``total``. DIFFERS: exact but for ``vocab``; gensim leaves out what pads the rows.
+            at hand; ``total``. DIFFERS: exact but for ``vocab``; gensim leaves out what pads the rows. What threads
+            keep for themselves while they train is not the model's: some MB, up to 512 if ``deterministic``.
         """
         n_words = len(self.wv) if vocab_size is None else check_int("vocab_size", vocab_size, 0)
         settings = self.settings
