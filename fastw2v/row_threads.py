@@ -1,6 +1,6 @@
 """Threads for rows: how many, and started only when there is work for more than one.
 
-Used by vector_rows.py and row_writers.py, whose C functions hold no lock while they read and write numbers. Threads
+Used by vector_rows.py, row_writers.py and trainer.py, whose functions hold no lock while they work on numbers. Threads
 of Python, not of OpenMP: a process that has loaded vectors may fork.
 """
 

@@ -45,7 +45,9 @@ def grow_parts(
     is_new[moved] = False
     new_ids = np.flatnonzero(is_new)
     in_vecs, out_vecs, memory = start_parts(new, settings, None)
-    in_vecs[new_ids, :dim] = start_vectors(len(new_ids), settings, len(old))
+    start = np.empty((len(new_ids), dim), np.float32)
+    start_vectors(start, settings, len(old))
+    in_vecs[new_ids, :dim] = start
     out_vecs[new_ids, :dim] = 0
     if settings.has_bias:
         out_vecs[new_ids, dim] = start_biases(new.counts, settings)[new_ids]

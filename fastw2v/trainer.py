@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fastw2v import _train
 from fastw2v.optimizers import plan_fields
+from fastw2v.row_threads import Pool
 from fastw2v.settings import Settings
 
 # The numbers below were chosen by measurement on 17 M words of Wikipedia: bench/NOTES.md.
@@ -39,6 +40,7 @@ LONG_VECTORS, USUAL_ALPHA = 200, 0.025
 # proportion to this, and a larger start learns sooner. With 300 dimensions that decides 2 or 3 points of analogies.
 START_REACH = 5.0
 LEAST_START = {"sg": 0.1, "cbow": 0.05}
+START_NUMBERS = 2**18  # of a piece that one thread fills at a time
 # Inputs of a batch, where nobody says otherwise. Their gradients are summed, and a batch that meets each word often
 # would move it by many steps at once: no more inputs than words.
 BATCH_SIZE = 256
@@ -81,15 +83,26 @@ def start_memory(n_words: int, settings: Settings, *, core: Any = _train) -> Mem
     return Memory(states, np.zeros(1) if settings.nce_z is None else None)
 
 
-def start_vectors(n_words: int, settings: Settings, n_before: int = 0) -> NDArray[np.float32]:
-    """Random vectors, [V, D], uniform around 0; others for words that join a vocabulary of `n_before`."""
-    seed, dim = settings.seed % 2**64, settings.vector_size
-    start = np.random.default_rng([seed, n_before] if n_before else seed).random(
-        (n_words, dim), dtype=np.float32
-    )
-    start -= np.float32(0.5)
-    start *= np.float32(2 * max(START_REACH / dim, LEAST_START[settings.model]))
-    return start
+def start_vectors(vectors: NDArray[np.float32], settings: Settings, n_before: int = 0) -> None:
+    """Fill vectors, [V, D], with random numbers around 0; others for words that join a vocabulary of `n_before`.
+
+    Threads fill a piece each, and so are the first to touch its pages. All pieces are of one stream of numbers.
+    """
+    seed, (n_words, dim) = settings.seed % 2**64, vectors.shape
+    reach = max(START_REACH / dim, LEAST_START[settings.model])
+    n_rows = max(START_NUMBERS // dim // 2 * 2, 2)
+
+    def fill(first: int) -> None:
+        rows = vectors[first : first + n_rows]
+        # 64 bits make two numbers, and pieces begin with an even one.
+        bits = np.random.PCG64([seed, n_before] if n_before else seed).advance(first * dim // 2)
+        start = np.random.Generator(bits).random(rows.shape, dtype=np.float32)
+        start -= np.float32(0.5)
+        start *= np.float32(2 * reach)
+        rows[:] = start
+
+    with Pool(settings.workers) as pool:
+        list(pool.map(fill, range(0, n_words, n_rows)))
 
 
 def start_matrices(
@@ -98,7 +111,7 @@ def start_matrices(
     """The input and output vectors of an untrained model, in padded rows, [V, stride]."""
     dim = settings.vector_size
     in_vecs, out_vecs = empty_matrices(len(counts), settings)
-    in_vecs[:, :dim] = start_vectors(len(counts), settings)
+    start_vectors(in_vecs[:, :dim], settings)
     if settings.has_bias:
         out_vecs[:, dim] = start_biases(counts, settings)
     return in_vecs, out_vecs

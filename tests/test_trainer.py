@@ -12,20 +12,31 @@ from fastw2v import Word2Vec, trainer
     ("sg", "size", "reach"), [(1, 40, 0.125), (1, 200, 0.1), (0, 40, 0.125), (0, 200, 0.05)]
 )
 def test_vectors_start_uniform_within_five_over_their_size_or_a_least_reach(sg, size, reach):
-    inner = trainer.start_vectors(2000, twins.make_settings(sg=sg, vector_size=size, seed=3))
-    assert inner.shape == (2000, size)
+    inner = np.zeros((2000, size), np.float32)
+    trainer.start_vectors(inner, twins.make_settings(sg=sg, vector_size=size, seed=3))
     assert 0.999 * reach < np.abs(inner).max() <= np.float32(reach)
     assert abs(inner.mean()) < 0.01 * reach
     assert inner.std() == pytest.approx(reach / np.sqrt(3), rel=0.01)
 
 
 def test_the_start_depends_on_the_seed_alone():
-    first, again, other = (
-        trainer.start_vectors(5, twins.make_settings(seed=seed, alpha=alpha))
-        for seed, alpha in ((1, 0.1), (1, 0.2), (2, 0.1))
-    )
+    first, again, other = (np.empty((5, 8), np.float32) for _ in range(3))
+    for vectors, seed, alpha in ((first, 1, 0.1), (again, 1, 0.2), (other, 2, 0.1)):
+        trainer.start_vectors(vectors, twins.make_settings(seed=seed, alpha=alpha))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("n_before", [0, 7])
+@pytest.mark.parametrize("size", [1, 3, 33, 64])
+def test_the_start_is_one_stream_of_numbers_whoever_fills_which_piece(monkeypatch, size, n_before, workers):
+    monkeypatch.setattr(trainer, "START_NUMBERS", 100)
+    vectors = np.empty((301, size), np.float32)
+    trainer.start_vectors(vectors, twins.make_settings(vector_size=size, seed=3, workers=workers), n_before)
+    stream = np.random.default_rng([3, n_before] if n_before else 3).random(vectors.shape, np.float32)
+    reach = max(trainer.START_REACH / size, trainer.LEAST_START["sg"])
+    np.testing.assert_array_equal(vectors, (stream - np.float32(0.5)) * np.float32(2 * reach))
 
 
 NOISE = ("n_noise", "noise_weight", "noise_reuse", "noise_centers")
