@@ -358,6 +358,14 @@ def test_the_work_of_a_window_is_that_of_its_pairs() -> None:
         assert list(work.traffic) == list(limits.LEVELS)
 
 
+def test_programs_are_run_with_bytecode_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("PYTHONPATH", "somewhere")
+    environment = harness._environment()
+    assert "PYTHONDONTWRITEBYTECODE" not in environment
+    assert environment["PYTHONPATH"] == "somewhere"
+
+
 def test_what_windows_share_is_counted_as_done() -> None:
     settings = courses.settings_of("cbow", "ns", 100, 1)
     course = courses.Course(settings, zipf.counts(500, 100_000), zipf.ids(500, 4_000))

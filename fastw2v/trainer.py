@@ -40,7 +40,7 @@ LONG_VECTORS, USUAL_ALPHA = 200, 0.025
 # proportion to this, and a larger start learns sooner. With 300 dimensions that decides 2 or 3 points of analogies.
 START_REACH = 5.0
 LEAST_START = {"sg": 0.1, "cbow": 0.05}
-START_NUMBERS = 2**18  # of a piece that one thread fills at a time
+START_NUMBERS = 2**18  # that one thread fills at a time
 # Inputs of a batch, where nobody says otherwise. Their gradients are summed, and a batch that meets each word often
 # would move it by many steps at once: no more inputs than words.
 BATCH_SIZE = 256
