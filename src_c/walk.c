@@ -27,10 +27,9 @@ w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *id
                     : is_joint(plan) ? 1
                                      : windows_together(plan);
     walk->capacity = W2V_WALK_PIECE + 4 * (int64_t)plan->window;
-    walk->kept = malloc((3 * (size_t)walk->capacity + (size_t)walk->n_lanes) * sizeof *walk->kept);
+    walk->kept = malloc(3 * (size_t)walk->capacity * sizeof *walk->kept);
     walk->line_low = walk->kept + walk->capacity;
     walk->line_high = walk->line_low + walk->capacity;
-    walk->reaches = walk->line_high + walk->capacity;
     return walk->kept ? W2V_OK : W2V_ERR_MEMORY;
 }
 
@@ -42,11 +41,11 @@ static int is_kept(w2v_walk *walk, int32_t id) {
 }
 
 /* How far beyond a shard's ends to look for contexts: where subsampling drops nearly everything, there may be none. */
-static int64_t reach(const w2v_walk *walk) { return 64 + 16 * (int64_t)walk->plan->window; }
+static int64_t look_around(const w2v_walk *walk) { return 64 + 16 * (int64_t)walk->plan->window; }
 
 /* Contexts of the first centres, where the shard begins within a line. */
 static void look_back(w2v_walk *walk, int64_t begin) {
-    const int64_t window = walk->plan->window, furthest = begin - reach(walk);
+    const int64_t window = walk->plan->window, furthest = begin - look_around(walk);
     int64_t n = 0;
     for (int64_t p = begin - 1; p >= 0 && p >= furthest && n < window && walk->ids[p] != W2V_LINE_END; p--)
         if (is_kept(walk, walk->ids[p])) walk->kept[n++] = walk->ids[p];
@@ -78,7 +77,7 @@ static void read_token(w2v_walk *walk, int32_t id) {
 
 /* Contexts of the last centres, where the shard ends within a line. */
 static void look_ahead(w2v_walk *walk) {
-    const int64_t furthest = walk->end + reach(walk), stop = furthest < walk->n_ids ? furthest : walk->n_ids;
+    const int64_t furthest = walk->end + look_around(walk), stop = furthest < walk->n_ids ? furthest : walk->n_ids;
     const int64_t full = walk->n_kept + walk->plan->window;
     if (walk->ids[walk->end - 1] == W2V_LINE_END) return;
     for (int64_t p = walk->end; p < stop && walk->n_kept < full && walk->ids[p] != W2V_LINE_END; p++)
@@ -143,13 +142,11 @@ static int32_t draw_reach(w2v_walk *walk) {
 int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
     const w2v_plan *plan = walk->plan;
     int64_t pos, step;
-    int32_t *reach;
     do {
         step = walk->step + walk->taken;
         if (step >= walk->lane_length) return 0;
         pos = walk->first + walk->lane * walk->lane_length + step;
-        reach = &walk->reaches[walk->lane];
-        if (!walk->taken && step % W2V_ALIKE_REACH < walk->run) *reach = draw_reach(walk);
+        if (!walk->lane && !walk->taken && step % W2V_ALIKE_REACH < walk->run) walk->reach = draw_reach(walk);
         if (++walk->taken < walk->run && step + 1 < walk->lane_length) continue;
         walk->taken = 0;
         if (++walk->lane == walk->n_lanes) {
@@ -159,8 +156,8 @@ int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
     } while (pos >= walk->n_ready);
 
     *window = (w2v_window){.tokens = walk->kept, .pos = pos, .number = walk->n_dropped + pos};
-    window->low = at_least(pos - *reach, walk->line_low[pos]);
-    window->high = at_most(pos + *reach + 1, walk->line_high[pos]);
+    window->low = at_least(pos - walk->reach, walk->line_low[pos]);
+    window->high = at_most(pos + walk->reach + 1, walk->line_high[pos]);
     window->entering = step == 0 ? window->low : at_most(pos + plan->window, walk->n_kept);
     window->entered = at_most(pos + plan->window + 1, walk->n_kept);
     return 1;

@@ -295,8 +295,8 @@ def read_windows(
 ) -> tuple[list[int], list[tuple[int, list[int]]]]:
     """The tokens that are kept, and (place of the centre, places of its contexts) for each window that has any.
 
-    Of a single shard that is one piece of the walk; draws as it goes. `run` neighbours reach as far, and so do the next
-    ones of a lane for ALIKE_REACH steps.
+    Of a single shard that is one piece of the walk; draws as it goes. `run` neighbours reach as far, and so do those of
+    all lanes for ALIKE_REACH steps.
     """
     kept = []  # (line, id)
     for number, line in enumerate(lines):
@@ -306,13 +306,13 @@ def read_windows(
                 kept.append((number, id))
     length = -(-len(kept) // n_lanes)
     windows = []
-    reaches = [s.window] * n_lanes
+    reach = s.window
     for step, lane in product(range(length), range(n_lanes)):
-        if s.shrink_windows and step % run == 0 and step % ALIKE_REACH < run:
-            reaches[lane] = 1 + rng.below(s.window)[0]
+        if s.shrink_windows and lane == 0 and step % run == 0 and step % ALIKE_REACH < run:
+            reach = 1 + rng.below(s.window)[0]
         pos = lane * length + step
         if pos < len(kept):
-            around = range(max(0, pos - reaches[lane]), min(len(kept), pos + 1 + reaches[lane]))
+            around = range(max(0, pos - reach), min(len(kept), pos + 1 + reach))
             windows.append((pos, [p for p in around if kept[p][0] == kept[pos][0] and p != pos]))
     return [id for _, id in kept], [window for window in windows if window[1]]
 
