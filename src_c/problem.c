@@ -50,10 +50,14 @@ static w2v_real *usual_weights(const w2v_plan *plan) {
 w2v_status w2v_choice_init(w2v_choice *choice, const w2v_plan *plan, const w2v_rows *in_rows,
                            const w2v_rows *out_rows) {
     *choice = (w2v_choice){.plan = plan, .in_rows = in_rows, .out_rows = out_rows, .usual_room = usual_weights(plan)};
-    return choice->usual_room ? W2V_OK : W2V_ERR_MEMORY;
+    choice->near = malloc((size_t)w2v_walk_capacity(plan) * sizeof *choice->near);
+    return choice->usual_room && choice->near ? W2V_OK : W2V_ERR_MEMORY;
 }
 
-void w2v_choice_free(w2v_choice *choice) { free(choice->usual_room); }
+void w2v_choice_free(w2v_choice *choice) {
+    free(choice->usual_room);
+    free(choice->near);
+}
 
 void w2v_choice_start(w2v_choice *choice, int64_t shard) {
     const w2v_plan *plan = choice->plan;
@@ -111,27 +115,6 @@ int w2v_problem_takes(const w2v_problem *problem, const w2v_plan *plan, const w2
     return !n || !is_joint(plan) || window->number == problem->reaches[n - 1].center + 1;
 }
 
-/* The contexts of one window: in one loop, whose end is foreseen more often than those of two. */
-static int32_t add_contexts(w2v_problem *problem, const w2v_rows *rows, const w2v_window *window) {
-    const int32_t *tokens = window->tokens + window->low;
-    const int64_t center = window->pos - window->low, n = window->high - window->low - 1;
-    w2v_real **to = problem->contexts + problem->n_contexts;
-    for (int64_t i = 0; i < n; i++) to[i] = row_of(rows, tokens[i + (i >= center)]);
-    return problem->n_contexts + (int32_t)n;
-}
-
-/* The tokens that no window before had, to the left and to the right. */
-static int32_t add_tokens(w2v_problem *problem, const w2v_rows *rows, const w2v_window *window) {
-    const int32_t *tokens = window->tokens + window->pos - window->number; /* by their numbers */
-    const int64_t low = window->number + window->low - window->pos, high = low + window->high - window->low;
-    if (!problem->n_windows) problem->first = problem->past = low;
-    while (problem->first > low) *--problem->contexts = row_of(rows, tokens[--problem->first]);
-    for (; problem->past < high; problem->past++)
-        problem->contexts[problem->past - problem->first] = row_of(rows, tokens[problem->past]);
-    problem->reaches[problem->n_windows] = (w2v_reach){low, high, window->number};
-    return (int32_t)(problem->past - problem->first);
-}
-
 /* Bring near what add_path will read: of the tokens that come within reach, where their paths begin, and a little
  * before a token becomes the centre, its path. */
 static void fetch_paths(const w2v_tree *tree, const w2v_window *window) {
@@ -145,15 +128,43 @@ static void fetch_paths(const w2v_tree *tree, const w2v_window *window) {
         W2V_PREFETCH_READ(tree->offsets + window->tokens[p]);
 }
 
+int w2v_choice_next(w2v_choice *choice, w2v_walk *walk, w2v_window *window) {
+    const w2v_plan *plan = choice->plan;
+    if (!w2v_walk_next(walk, window)) return 0;
+    const w2v_rows rows = *choice->in_rows; /* a copy: what is stored below cannot change it */
+    const size_t n_bytes = choice->fetches ? (size_t)plan->stride * sizeof(w2v_real) : 0;
+    for (int64_t p = window->entering; p < window->entered; p++) {
+        w2v_real *row = choice->near[p] = row_of(&rows, window->tokens[p]);
+        prefetch_bytes(row, n_bytes);
+    }
+    if (plan->tree && plan->n_words > 1) fetch_paths(plan->tree, window);
+    return 1;
+}
+
+/* The contexts of one window: in one loop, whose end is foreseen more often than those of two. */
+static int32_t add_contexts(w2v_problem *problem, w2v_real *const *near, const w2v_window *window) {
+    const int64_t center = window->pos - window->low, n = window->high - window->low - 1;
+    w2v_real *const *from = near + window->low, **to = problem->contexts + problem->n_contexts;
+    for (int64_t i = 0; i < n; i++) to[i] = from[i + (i >= center)];
+    return problem->n_contexts + (int32_t)n;
+}
+
+/* The tokens that no window before had, to the left and to the right. */
+static int32_t add_tokens(w2v_problem *problem, w2v_real *const *near, const w2v_window *window) {
+    w2v_real *const *rows = near + window->pos - window->number; /* by the tokens' numbers */
+    const int64_t low = window->number + window->low - window->pos, high = low + window->high - window->low;
+    if (!problem->n_windows) problem->first = problem->past = low;
+    while (problem->first > low) *--problem->contexts = rows[--problem->first];
+    for (; problem->past < high; problem->past++)
+        problem->contexts[problem->past - problem->first] = rows[problem->past];
+    problem->reaches[problem->n_windows] = (w2v_reach){low, high, window->number};
+    return (int32_t)(problem->past - problem->first);
+}
+
 int w2v_problem_add(w2v_problem *problem, const w2v_choice *choice, const w2v_window *window, w2v_real lr) {
     const w2v_plan *plan = choice->plan;
-    const w2v_rows rows = *choice->in_rows; /* a copy: what is stored below cannot change it */
-    const size_t n_bytes = (size_t)plan->stride * sizeof(w2v_real);
-    for (int64_t p = window->entering; p < window->entered && choice->fetches; p++)
-        prefetch_bytes(row_of(&rows, window->tokens[p]), n_bytes);
-    if (plan->tree && plan->n_words > 1) fetch_paths(plan->tree, window);
     if (window->high - window->low < 2) return 0; /* a centre without contexts teaches nothing */
-    const int32_t n = is_joint(plan) ? add_tokens(problem, &rows, window) : add_contexts(problem, &rows, window);
+    const int32_t n = is_joint(plan) ? add_tokens(problem, choice->near, window) : add_contexts(problem, choice->near, window);
     problem->lr = lr;
     problem->n_predictions += plan->model == W2V_CBOW ? 1 : (int32_t)(window->high - window->low - 1);
     problem->centers[problem->n_windows++] = window->tokens[window->pos];

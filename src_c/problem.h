@@ -42,7 +42,9 @@ typedef struct {
 typedef struct {
     const w2v_plan *plan;
     const w2v_rows *in_rows, *out_rows; /* its view of the matrices */
-    int fetches;                        /* bring the rows of contexts near when windows are added? */
+    w2v_real **near;                    /* [walk's capacity] rows of the tokens that have come within reach, by their
+                                         * places in the walk's piece: a token is in many windows */
+    int fetches;                        /* bring these rows near? */
     w2v_noise noise;                    /* not for trees */
     w2v_real *usual_room;               /* weights of targets that are all distinct, and room around them */
 } w2v_choice;
@@ -52,6 +54,8 @@ w2v_status w2v_choice_init(w2v_choice *choice, const w2v_plan *plan, const w2v_r
 void w2v_choice_free(w2v_choice *choice);
 /* Begin a shard: its noise words come from a stream of their own. */
 void w2v_choice_start(w2v_choice *choice, int64_t shard);
+/* The walk's next window, as w2v_walk_next; the rows of tokens that come within reach are brought near. */
+int w2v_choice_next(w2v_choice *choice, w2v_walk *walk, w2v_window *window /* OUT */);
 
 w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan);
 void w2v_problem_free(w2v_problem *problem);
@@ -62,7 +66,7 @@ int64_t w2v_problem_targets(const w2v_plan *plan);
 
 /* May the window be added? Else the problem must be closed first. */
 int w2v_problem_takes(const w2v_problem *problem, const w2v_plan *plan, const w2v_window *window);
-/* Add a window, which the problem does not need afterwards; returns whether that makes it full. */
+/* Add a window of w2v_choice_next, which the problem does not need afterwards; returns whether that makes it full. */
 int w2v_problem_add(w2v_problem *problem, const w2v_choice *choice, const w2v_window *window, w2v_real lr);
 /* Choose the targets. */
 void w2v_problem_close(w2v_problem *problem, w2v_choice *choice);

@@ -137,7 +137,7 @@ static void chooser_start(w2v_chooser *chooser, int64_t shard) {
 static int read_window(w2v_chooser *chooser, w2v_group *group) {
     w2v_walk *walk = &chooser->walk;
     do
-        while (!w2v_walk_next(walk, &chooser->window)) {
+        while (!w2v_choice_next(&chooser->choice, walk, &chooser->window)) {
             group->n_tokens += walk->n_read;
             walk->n_read = 0;
             if (!w2v_walk_refill(walk)) return 0;

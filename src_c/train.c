@@ -100,15 +100,18 @@ static void close_newest(worker *w) {
 
 static void learn_ready_windows(const epoch_run *run, worker *w, w2v_real lr) {
     w2v_window window;
-    while (w2v_walk_next(&w->walk, &window)) {
-        if (is_batched(run->plan)) {
+    if (is_batched(run->plan)) {
+        while (w2v_walk_next(&w->walk, &window)) {
             if (!w2v_batch_add(&w->sampled.batch, &window, lr)) continue;
             w2v_sampled_learn(&w->sampled);
             if (flag_get(&run->progress->stop)) return; /* a piece of text may be seconds of work */
-        } else {
-            if (!w2v_problem_takes(newest_of(w), run->plan, &window)) close_newest(w);
-            if (w2v_problem_add(newest_of(w), &w->learner.choice, &window, lr)) close_newest(w);
         }
+        return;
+    }
+    w2v_choice *choice = &w->learner.choice;
+    while (w2v_choice_next(choice, &w->walk, &window)) {
+        if (!w2v_problem_takes(newest_of(w), run->plan, &window)) close_newest(w);
+        if (w2v_problem_add(newest_of(w), choice, &window, lr)) close_newest(w);
     }
 }
 

@@ -17,6 +17,8 @@ int64_t w2v_shard_count(int64_t n_ids) {
     return (n_ids + places - 1) / places;
 }
 
+int64_t w2v_walk_capacity(const w2v_plan *plan) { return W2V_WALK_PIECE + 4 * (int64_t)plan->window; }
+
 w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *ids, int64_t n_ids) {
     memset(walk, 0, sizeof *walk);
     walk->plan = plan;
@@ -26,7 +28,7 @@ w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *id
     walk->n_lanes = is_sliced(plan) ? (plan->windows_at_once + walk->run - 1) / walk->run
                     : is_joint(plan) ? 1
                                      : windows_together(plan);
-    walk->capacity = W2V_WALK_PIECE + 4 * (int64_t)plan->window;
+    walk->capacity = w2v_walk_capacity(plan);
     walk->kept = malloc(3 * (size_t)walk->capacity * sizeof *walk->kept);
     walk->line_low = walk->kept + walk->capacity;
     walk->line_high = walk->line_low + walk->capacity;
@@ -158,7 +160,7 @@ int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
     *window = (w2v_window){.tokens = walk->kept, .pos = pos, .number = walk->n_dropped + pos};
     window->low = at_least(pos - walk->reach, walk->line_low[pos]);
     window->high = at_most(pos + walk->reach + 1, walk->line_high[pos]);
-    window->entering = step == 0 ? window->low : at_most(pos + plan->window, walk->n_kept);
+    window->entering = step == 0 ? at_least(pos - plan->window, 0) : at_most(pos + plan->window, walk->n_kept);
     window->entered = at_most(pos + plan->window + 1, walk->n_kept);
     return 1;
 }

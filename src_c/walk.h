@@ -25,7 +25,8 @@ typedef struct {
     const int32_t *tokens;
     int64_t pos, low, high;
     int64_t number; /* of the centre among the shard's kept tokens */
-    int64_t entering, entered; /* tokens[entering .. entered-1] come near with this centre, of its line or not */
+    int64_t entering, entered; /* tokens[entering .. entered-1] come within reach of a lane with this centre, of its line
+                                * or not: those of a window have, now or with a centre before since the last refill */
 } w2v_window;
 
 typedef struct {
@@ -52,6 +53,8 @@ enum {
     W2V_ALIKE_REACH = 32,
 };
 
+/* The most tokens that a piece can have. */
+int64_t w2v_walk_capacity(const w2v_plan *plan);
 w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *ids, int64_t n_ids);
 void w2v_walk_free(w2v_walk *walk);
 void w2v_walk_start(w2v_walk *walk, int64_t shard);
