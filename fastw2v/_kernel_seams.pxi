@@ -27,9 +27,10 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct w2v_kernels:
         int32_t width
         double (*logistic_tile)(const w2v_tile *tile, int64_t n, w2v_real lr) noexcept nogil
-        void (*rows_sum)(w2v_real **rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum) noexcept nogil
-        void (*rows_add)(w2v_real **rows, int64_t n_rows, int64_t n, w2v_real scale,
-                         const w2v_real *step) noexcept nogil
+        void (*rows_sum)(w2v_real **rows, const int32_t *starts, int32_t n_lists, int64_t n, const w2v_real *scales,
+                         w2v_real **sums) noexcept nogil
+        void (*rows_add)(w2v_real **rows, const int32_t *starts, int32_t n_lists, int64_t n, const w2v_real *scales,
+                         w2v_real **steps) noexcept nogil
         w2v_real (*dot)(const w2v_real *a, const w2v_real *b, int64_t n) noexcept nogil
         w2v_real (*row_max)(const w2v_real *scores, int64_t n) noexcept nogil
         w2v_real (*exp_row)(w2v_real *scores, int64_t n, w2v_real most) noexcept nogil
@@ -126,24 +127,43 @@ def logistic_tile(inputs, input_ids, targets, target_ids, weights, double lr, *,
     return loss
 
 
-def rows_sum(matrix, ids, double scale, *, int64_t dim=0, isa=None):
-    """scale * the sum of some rows, [stride], of which `dim` numbers count, or all for 0."""
-    cdef Rows rows = Rows(matrix, ids)
-    cdef const w2v_kernels *kernels = kernels_of(isa)
-    cdef int64_t n = whole_vectors(kernels, matrix, dim)
-    total = aligned_zeros(1, matrix.shape[1])
-    kernels.rows_sum(rows.pointers, rows.n, n, <w2v_real> scale, rows_pointer(total, "sum"))
-    return total[0]
+cdef class Lists:
+    """Lists of a matrix's rows, one behind the other, and what a list of so many rows is multiplied by."""
+
+    cdef Rows rows
+    cdef int32_t[::1] starts
+    cdef w2v_real[::1] scales
+    cdef int32_t n
+
+    def __cinit__(self, matrix, lists, scales):
+        if not lists or max(map(len, lists)) >= len(scales):
+            raise ValueError("there must be a list, and a scale for the longest one")
+        self.n = len(lists)
+        self.rows = Rows(matrix, [row for rows in lists for row in rows])
+        self.starts = np.cumsum([0, *map(len, lists)], dtype=np.int32)
+        self.scales = np.array(scales, dtype=REAL)
 
 
-def rows_add(matrix, ids, double scale, step, *, int64_t dim=0, isa=None):
-    """Add scale * step [stride] to some rows, as often as each is named; `dim` numbers of them, or all for 0."""
-    cdef Rows rows = Rows(matrix, ids)
+def rows_sum(matrix, lists, scales, *, int64_t dim=0, isa=None):
+    """The sums [n_lists, stride] of lists of rows, each times scales[its length]; `dim` numbers count, or all for 0."""
+    cdef Lists l = Lists(matrix, lists, scales)
     cdef const w2v_kernels *kernels = kernels_of(isa)
     cdef int64_t n = whole_vectors(kernels, matrix, dim)
-    row = aligned_zeros(1, matrix.shape[1])
-    row[0] = step
-    kernels.rows_add(rows.pointers, rows.n, n, <w2v_real> scale, rows_pointer(row, "step"))
+    totals = aligned_zeros(l.n, matrix.shape[1])
+    cdef Rows sums = Rows(totals, range(l.n))
+    kernels.rows_sum(l.rows.pointers, &l.starts[0], l.n, n, &l.scales[0], sums.pointers)
+    return totals
+
+
+def rows_add(matrix, lists, scales, steps, *, int64_t dim=0, isa=None):
+    """Add scales[length] * steps[l] to the rows of each list, as often as they are named; `dim` numbers, or all for 0."""
+    cdef Lists l = Lists(matrix, lists, scales)
+    cdef const w2v_kernels *kernels = kernels_of(isa)
+    cdef int64_t n = whole_vectors(kernels, matrix, dim)
+    rows = aligned_zeros(l.n, matrix.shape[1])
+    rows[:] = steps
+    cdef Rows aligned_steps = Rows(rows, range(l.n))
+    kernels.rows_add(l.rows.pointers, &l.starts[0], l.n, n, &l.scales[0], aligned_steps.pointers)
 
 
 def dot(a, b, *, isa=None):

@@ -90,6 +90,11 @@ class Plan:
 class Rows:
     def __init__(self, matrix: NDArray[Any], ids: Sequence[int]) -> None: ...
 
+class Lists:
+    def __init__(
+        self, matrix: NDArray[Any], lists: Sequence[Sequence[int]], scales: Sequence[float]
+    ) -> None: ...
+
 def logistic_tile(
     inputs: NDArray[Any],
     input_ids: Sequence[int],
@@ -106,13 +111,18 @@ def logistic_tile(
     repeat: int = 1,
 ) -> float: ...
 def rows_sum(
-    matrix: NDArray[Any], ids: Sequence[int], scale: float, *, dim: int = 0, isa: str | None = None
+    matrix: NDArray[Any],
+    lists: Sequence[Sequence[int]],
+    scales: Sequence[float],
+    *,
+    dim: int = 0,
+    isa: str | None = None,
 ) -> NDArray[Any]: ...
 def rows_add(
     matrix: NDArray[Any],
-    ids: Sequence[int],
-    scale: float,
-    step: ArrayLike,
+    lists: Sequence[Sequence[int]],
+    scales: Sequence[float],
+    steps: ArrayLike,
     *,
     dim: int = 0,
     isa: str | None = None,

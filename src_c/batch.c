@@ -19,16 +19,21 @@ w2v_status w2v_batch_init(w2v_batch *batch, const w2v_plan *plan) {
     batch->inputs = aligned_new(n_bytes);
     batch->steps = aligned_new(n_bytes);
     batch->rows = malloc(reach * sizeof *batch->rows);
+    batch->hidden_scales = malloc((reach + 1) * sizeof *batch->hidden_scales);
+    batch->context_scales = malloc((reach + 1) * sizeof *batch->context_scales);
     batch->weights = malloc(capacity * sizeof *batch->weights);
     batch->n_alike = calloc((size_t)plan->n_words, sizeof *batch->n_alike);
     /* The full softmax holds the steps of out_vecs itself. */
     const size_t n_out = plan->loss == W2V_SOFTMAX ? 0 : capacity + (size_t)plan->n_noise;
     const w2v_status status = w2v_optimizer_init(&batch->optimizer, plan, (int64_t)n_contexts, (int64_t)n_out, 0);
     if (!batch->targets || !batch->input_of || !batch->seen || !batch->starts || !batch->contexts ||
-        !batch->inputs || !batch->steps || !batch->rows || !batch->weights || !batch->n_alike || status != W2V_OK) {
+        !batch->inputs || !batch->steps || !batch->rows || !batch->hidden_scales || !batch->context_scales ||
+        !batch->weights || !batch->n_alike || status != W2V_OK) {
         w2v_batch_free(batch);
         return W2V_ERR_MEMORY;
     }
+    fill_scales(plan, plan->hidden_scale, batch->hidden_scales);
+    fill_scales(plan, plan->context_scale, batch->context_scales);
     memset(batch->inputs, 0, n_bytes);
     memset(batch->steps, 0, n_bytes);
     return W2V_OK;
@@ -43,6 +48,8 @@ void w2v_batch_free(w2v_batch *batch) {
     aligned_free(batch->inputs);
     aligned_free(batch->steps);
     free(batch->rows);
+    free(batch->hidden_scales);
+    free(batch->context_scales);
     free(batch->weights);
     free(batch->n_alike);
     w2v_optimizer_free(&batch->optimizer);
@@ -102,12 +109,12 @@ void w2v_batch_gather(w2v_batch *batch) {
     const w2v_plan *plan = batch->plan;
     for (int32_t b = 0; b < batch->n_inputs; b++) {
         /* 1 for skip-gram, where mean and sum are the same. */
-        const int32_t n = batch->starts[b + 1] - batch->starts[b];
+        const int32_t list[] = {0, batch->starts[b + 1] - batch->starts[b]}, n = list[1];
         const int32_t *ids = batch->contexts + batch->starts[b];
         for (int32_t c = 0; c < n; c++) batch->rows[c] = plan->in_vecs + ids[c] * plan->stride;
         fetch_last_context(batch, b + W2V_ROWS_AHEAD);
         w2v_real *input = batch->inputs + b * plan->stride;
-        batch->kernels->rows_sum(batch->rows, n, plan->stride, scale_of(plan->hidden_scale, n), input);
+        batch->kernels->rows_sum(batch->rows, list, 1, plan->stride, batch->hidden_scales, &input);
         if (plan->has_bias) input[plan->dim] = 1;
     }
     find_weights(batch);
@@ -116,11 +123,12 @@ void w2v_batch_gather(w2v_batch *batch) {
 void w2v_batch_scatter(w2v_batch *batch) {
     const w2v_plan *plan = batch->plan;
     for (int32_t b = 0; b < batch->n_inputs; b++) {
-        const int32_t n = batch->starts[b + 1] - batch->starts[b], *ids = batch->contexts + batch->starts[b];
+        const int32_t list[] = {0, batch->starts[b + 1] - batch->starts[b]}, n = list[1];
+        const int32_t *ids = batch->contexts + batch->starts[b];
         for (int32_t c = 0; c < n; c++) batch->rows[c] = w2v_in_steps(&batch->optimizer, ids[c]);
         w2v_real *step = batch->steps + b * plan->stride;
         if (plan->has_bias) step[plan->dim] = 0; /* the 1 that goes with a bias is not a number to learn */
-        batch->kernels->rows_add(batch->rows, n, plan->stride, scale_of(plan->context_scale, n), step);
+        batch->kernels->rows_add(batch->rows, list, 1, plan->stride, batch->context_scales, &step);
     }
     for (int32_t c = 0; c < batch->starts[batch->n_inputs]; c++) batch->seen[batch->contexts[c]] = 0;
     batch->n_inputs = batch->n_predictions = 0;

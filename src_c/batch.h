@@ -36,6 +36,7 @@ typedef struct {
     w2v_real *weights;     /* [capacity] what a prediction's gradient counts, at most 1 (see w2v_batch_gather) */
     int32_t *n_alike;      /* [V] scratch, zero between uses */
     w2v_real **rows;       /* [2W] */
+    w2v_real *hidden_scales, *context_scales; /* [2W + 1] (plan.h) */
     w2v_optimizer_run optimizer;
 } w2v_batch;
 

@@ -6,6 +6,7 @@
 #ifndef W2V_KERNELS_H
 #define W2V_KERNELS_H
 
+#include "base.h"
 #include "w2v.h"
 
 /* B inputs scored against T targets under the logistic loss. Rows are aligned to a cache line; their length n is a
@@ -83,10 +84,13 @@ struct w2v_kernels {
                     w2v_real *steps /* OUT [n + W2V_TILE_SLACK] */);
     /* ... and what these do to numbers from .. to - 1 of the rows. */
     void (*tile_moves)(const w2v_tile *tile, int64_t from, int64_t to, const w2v_real *steps);
-    /* Of rows as a tile's. sum[n] = scale * (rows[0] + ... + rows[n_rows-1]). */
-    void (*rows_sum)(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum);
-    /* rows[i][n] += scale * step[n] for each row, repeated rows included. */
-    void (*rows_add)(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, const w2v_real *step);
+    /* Of lists of rows as a tile's, list l being rows[starts[l]] .. rows[starts[l + 1] - 1]; scales[k] is the scale of a
+     * list of k rows. sums[l][n] = scale * the sum of the list. */
+    void (*rows_sum)(w2v_real *const *rows, const int32_t *starts, int32_t n_lists, int64_t n, const w2v_real *scales,
+                     w2v_real *const *sums);
+    /* row[n] += scale * steps[l][n] for each row of a list, repeated rows included. */
+    void (*rows_add)(w2v_real *const *rows, const int32_t *starts, int32_t n_lists, int64_t n, const w2v_real *scales,
+                     w2v_real *const *steps);
     w2v_real (*dot)(const w2v_real *a, const w2v_real *b, int64_t n);
 
     /* Scores of one input for n targets, n a multiple of W2V_ROW_ALIGN, changed in place. */
@@ -128,6 +132,20 @@ struct w2v_kernels {
 };
 
 extern const w2v_kernels w2v_kernels_scalar, w2v_kernels_avx2, w2v_kernels_avx512, w2v_kernels_neon;
+
+/* rows_sum and rows_add of a single row: to = scale * row, and to += scale * row. */
+W2V_INLINE void row_scale(const w2v_kernels *kernels, const w2v_real *row, int64_t n, w2v_real scale, w2v_real *to) {
+    static const int32_t starts[] = {0, 1};
+    const w2v_real scales[] = {scale, scale};
+    w2v_real *const from = (w2v_real *)row;
+    kernels->rows_sum(&from, starts, 1, n, scales, &to);
+}
+W2V_INLINE void row_add(const w2v_kernels *kernels, const w2v_real *row, int64_t n, w2v_real scale, w2v_real *to) {
+    static const int32_t starts[] = {0, 1};
+    const w2v_real scales[] = {scale, scale};
+    w2v_real *const step = (w2v_real *)row;
+    kernels->rows_add(&to, starts, 1, n, scales, &step);
+}
 
 const w2v_kernels *w2v_kernels_find(const char *isa); /* NULL unless compiled in and supported */
 

@@ -134,12 +134,11 @@ static void learn_skip_gram(w2v_learner *learner, const w2v_problem *problem) {
     }
 }
 
-/* Where the contexts of a window learn: the rows themselves, or somewhere else. */
-static w2v_real *const *context_steps(w2v_learner *learner, const w2v_problem *problem, int32_t g) {
-    w2v_real *const *contexts = problem->contexts + problem->context_starts[g];
-    if (inputs_learn_in_place(learner->plan)) return contexts;
-    for (int32_t i = 0; i < problem->context_starts[g + 1] - problem->context_starts[g]; i++)
-        learner->input_steps[i] = in_steps_of(learner, contexts[i]);
+/* Where the contexts of windows learn: the rows themselves, or somewhere else. */
+static w2v_real *const *context_steps(w2v_learner *learner, const w2v_problem *problem) {
+    if (inputs_learn_in_place(learner->plan)) return problem->contexts;
+    for (int32_t i = 0; i < problem->n_contexts; i++)
+        learner->input_steps[i] = in_steps_of(learner, problem->contexts[i]);
     return learner->input_steps;
 }
 
@@ -147,21 +146,14 @@ static void learn_cbow(w2v_learner *learner, const w2v_problem *problem) {
     const w2v_plan *plan = learner->plan;
     const w2v_kernels *kernels = learner->kernels;
     const int32_t G = problem->n_windows, *starts = problem->context_starts;
+    const int64_t n = learner->n_numbers;
     w2v_tile tile = {.n_inputs = G, .inputs = learner->hidden, .input_steps = learner->hidden_steps};
-    for (int32_t g = 0; g < G; g++) {
-        const int32_t n = starts[g + 1] - starts[g];
-        const w2v_real scale = scale_of(plan->hidden_scale, n);
-        kernels->rows_sum(problem->contexts + starts[g], n, learner->n_numbers, scale, learner->hidden[g]);
-        if (plan->has_bias) learner->hidden[g][plan->dim] = 1;
-    }
+    kernels->rows_sum(problem->contexts, starts, G, n, problem->hidden_scales, learner->hidden);
+    for (int32_t g = 0; plan->has_bias && g < G; g++) learner->hidden[g][plan->dim] = 1;
     /* Where windows have targets of their own, the tile begins the steps. */
     if (!problem->n_own) memset(learner->hidden_steps[0], 0, (size_t)(G * plan->stride) * sizeof(w2v_real));
     learn_tile(learner, problem, 0, &tile);
-    for (int32_t g = 0; g < G; g++) {
-        const int32_t n = starts[g + 1] - starts[g];
-        const w2v_real scale = scale_of(plan->context_scale, n);
-        kernels->rows_add(context_steps(learner, problem, g), n, learner->n_numbers, scale, learner->hidden_steps[g]);
-    }
+    kernels->rows_add(context_steps(learner, problem), starts, G, n, problem->context_scales, learner->hidden_steps);
 }
 
 void w2v_learner_finish(w2v_learner *learner) {

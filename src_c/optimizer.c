@@ -113,7 +113,7 @@ void w2v_row_move(const w2v_optimizer_run *run, w2v_real *row, w2v_real *state, 
     const w2v_kernels *kernels = run->kernels;
     const int64_t n = run->plan->stride;
     switch (run->plan->optimizer) {
-        case W2V_SGD: kernels->rows_add(&row, 1, n, move->lr * move->scale, steps); break;
+        case W2V_SGD: row_add(kernels, steps, n, move->lr * move->scale, row); break;
         case W2V_MOMENTUM: kernels->momentum_row(row, state, steps, n, move); break;
         case W2V_ADAGRAD: kernels->adagrad_row(row, state, steps, n, move); break;
         case W2V_ADAM: kernels->adam_row(row, state, steps, n, move); break;

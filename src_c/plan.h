@@ -34,8 +34,11 @@ W2V_INLINE int is_joint(const w2v_plan *plan) {
 /* The numbers of a row that a matrix product works on: D, and the bias if there is one. */
 W2V_INLINE int32_t row_numbers(const w2v_plan *plan) { return (int32_t)plan->dim + plan->has_bias; }
 
-/* One of CBOW's two scales for n context rows, where 0 stands for 1 / n. */
-W2V_INLINE w2v_real scale_of(double scale, int32_t n) { return (w2v_real)(scale > 0 ? scale : 1.0 / n); }
+/* One of CBOW's two scales, for 0 .. 2W context rows; in a plan 0 stands for 1 / n. Divisions window by window take
+ * their time. */
+W2V_INLINE void fill_scales(const w2v_plan *plan, double scale, w2v_real *scales /* OUT [2W + 1] */) {
+    for (int32_t n = 0; n <= 2 * plan->window; n++) scales[n] = (w2v_real)(scale > 0 || n == 0 ? scale : 1.0 / n);
+}
 
 /* The learning rate when so many tokens of the epoch are done. */
 W2V_INLINE w2v_real lr_after(const w2v_plan *plan, int64_t tokens_done) {

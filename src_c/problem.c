@@ -51,12 +51,20 @@ w2v_status w2v_choice_init(w2v_choice *choice, const w2v_plan *plan, const w2v_r
                            const w2v_rows *out_rows) {
     *choice = (w2v_choice){.plan = plan, .in_rows = in_rows, .out_rows = out_rows, .usual_room = usual_weights(plan)};
     choice->near = malloc((size_t)w2v_walk_capacity(plan) * sizeof *choice->near);
-    return choice->usual_room && choice->near ? W2V_OK : W2V_ERR_MEMORY;
+    choice->hidden_scales = malloc((2 * (size_t)plan->window + 1) * sizeof *choice->hidden_scales);
+    choice->context_scales = malloc((2 * (size_t)plan->window + 1) * sizeof *choice->context_scales);
+    if (!choice->usual_room || !choice->near || !choice->hidden_scales || !choice->context_scales)
+        return W2V_ERR_MEMORY;
+    fill_scales(plan, plan->hidden_scale, choice->hidden_scales);
+    fill_scales(plan, plan->context_scale, choice->context_scales);
+    return W2V_OK;
 }
 
 void w2v_choice_free(w2v_choice *choice) {
     free(choice->usual_room);
     free(choice->near);
+    free(choice->hidden_scales);
+    free(choice->context_scales);
 }
 
 void w2v_choice_start(w2v_choice *choice, int64_t shard) {
@@ -142,16 +150,17 @@ int w2v_choice_next(w2v_choice *choice, w2v_walk *walk, w2v_window *window) {
 }
 
 /* The contexts of one window: in one loop, whose end is foreseen more often than those of two. */
-static int32_t add_contexts(w2v_problem *problem, w2v_real *const *near, const w2v_window *window) {
-    const int64_t center = window->pos - window->low, n = window->high - window->low - 1;
-    w2v_real *const *from = near + window->low, **to = problem->contexts + problem->n_contexts;
-    for (int64_t i = 0; i < n; i++) to[i] = from[i + (i >= center)];
-    return problem->n_contexts + (int32_t)n;
+static int32_t add_contexts(w2v_problem *problem, const w2v_choice *choice, const w2v_window *window) {
+    const int64_t center = window->pos - window->low;
+    const int32_t n = (int32_t)(window->high - window->low) - 1;
+    w2v_real *const *from = choice->near + window->low, **to = problem->contexts + problem->n_contexts;
+    for (int32_t i = 0; i < n; i++) to[i] = from[i + (i >= center)];
+    return problem->n_contexts + n;
 }
 
 /* The tokens that no window before had, to the left and to the right. */
-static int32_t add_tokens(w2v_problem *problem, w2v_real *const *near, const w2v_window *window) {
-    w2v_real *const *rows = near + window->pos - window->number; /* by the tokens' numbers */
+static int32_t add_tokens(w2v_problem *problem, const w2v_choice *choice, const w2v_window *window) {
+    w2v_real *const *rows = choice->near + window->pos - window->number; /* by the tokens' numbers */
     const int64_t low = window->number + window->low - window->pos, high = low + window->high - window->low;
     if (!problem->n_windows) problem->first = problem->past = low;
     while (problem->first > low) *--problem->contexts = rows[--problem->first];
@@ -164,7 +173,7 @@ static int32_t add_tokens(w2v_problem *problem, w2v_real *const *near, const w2v
 int w2v_problem_add(w2v_problem *problem, const w2v_choice *choice, const w2v_window *window, w2v_real lr) {
     const w2v_plan *plan = choice->plan;
     if (window->high - window->low < 2) return 0; /* a centre without contexts teaches nothing */
-    const int32_t n = is_joint(plan) ? add_tokens(problem, choice->near, window) : add_contexts(problem, choice->near, window);
+    const int32_t n = is_joint(plan) ? add_tokens(problem, choice, window) : add_contexts(problem, choice, window);
     problem->lr = lr;
     problem->n_predictions += plan->model == W2V_CBOW ? 1 : (int32_t)(window->high - window->low - 1);
     problem->centers[problem->n_windows++] = window->tokens[window->pos];
@@ -321,6 +330,8 @@ W2V_INLINE void close_noise_sets(w2v_problem *problem, w2v_choice *choice, const
 
 void w2v_problem_close(w2v_problem *problem, w2v_choice *choice) {
     const w2v_plan *plan = choice->plan;
+    problem->hidden_scales = choice->hidden_scales;
+    problem->context_scales = choice->context_scales;
     problem->n_sets = has_noise_per_pair(plan) ? problem->n_contexts : 1;
     if (plan->loss == W2V_HIERARCHICAL_SOFTMAX) {
         weigh_inputs(problem, plan, add_path(problem, choice), 1);

@@ -25,6 +25,7 @@ typedef struct {
     int32_t *context_starts; /* [G + 1] into the next; not if windows are joint (plan.h): ... */
     w2v_reach *reaches;         /* [G] ... contexts are all tokens from number `first` on, `past` excluded */
     int64_t first, past;
+    const w2v_real *hidden_scales, *context_scales; /* the choice's */
     w2v_real **contexts;     /* [2WG] rows of in_vecs */
     w2v_real **context_room; /* where these may begin */
     int64_t *set_starts;     /* [n_sets + 1] into the next */
@@ -45,6 +46,8 @@ typedef struct {
     w2v_real **near;                    /* [walk's capacity] rows of the tokens that have come within reach, by their
                                          * places in the walk's piece: a token is in many windows */
     int fetches;                        /* bring these rows near? */
+    w2v_real *hidden_scales, *context_scales; /* [2W + 1] what the sum of so many contexts, and what each of them
+                                               * learns, is multiplied by (plan.h) */
     w2v_noise noise;                    /* not for trees */
     w2v_real *usual_room;               /* weights of targets that are all distinct, and room around them */
 } w2v_choice;

@@ -3,36 +3,44 @@
  * Included by kernels_body.h, whose words it uses. */
 
 /* Sums of rows stay in registers while the rows stream by, and so does a step that is added to many rows: NV vectors of
- * each row at a time, in one loop whose end alone is hard to predict. */
-W2V_INLINE void sum_columns(w2v_real *const *rows, int64_t n_rows, w2v_real scale, int64_t d, w2v_real *sum,
-                            const int NV) {
-    vec sums[V_BLOCK];
-    W2V_UNROLL
-    for (int v = 0; v < NV; v++) sums[v] = v_zero();
-    for (int64_t i = 0; i < n_rows; i++) {
-        const w2v_real *row = rows[i] + d;
+ * each row at a time, in one loop whose end alone is hard to predict. Lists are short: what is said once for all of them
+ * is not said for each. */
+W2V_INLINE void sum_columns(w2v_real *const *rows, const int32_t *starts, int32_t n_lists, int64_t d,
+                            const w2v_real *scales, w2v_real *const *sums, const int NV) {
+    for (int32_t list = 0; list < n_lists; list++) {
+        vec sum[V_BLOCK];
         W2V_UNROLL
-        for (int v = 0; v < NV; v++) sums[v] = v_add(sums[v], v_load(row + v * V_WIDTH));
-    }
-    W2V_UNROLL
-    for (int v = 0; v < NV; v++) v_store(sum + d + v * V_WIDTH, v_mul(v_set1(scale), sums[v]));
-}
-
-W2V_INLINE void add_columns(w2v_real *const *rows, int64_t n_rows, w2v_real scale, int64_t d, const w2v_real *step,
-                            const int NV) {
-    vec steps[V_BLOCK];
-    W2V_UNROLL
-    for (int v = 0; v < NV; v++) steps[v] = v_mul(v_set1(scale), v_load(step + d + v * V_WIDTH));
-    for (int64_t i = 0; i < n_rows; i++) {
-        w2v_real *row = rows[i] + d;
+        for (int v = 0; v < NV; v++) sum[v] = v_zero();
+        for (int32_t i = starts[list], end = starts[list + 1]; i < end; i++) {
+            const w2v_real *row = rows[i] + d;
+            W2V_UNROLL
+            for (int v = 0; v < NV; v++) sum[v] = v_add(sum[v], v_load(row + v * V_WIDTH));
+        }
+        const vec scale = v_set1(scales[starts[list + 1] - starts[list]]);
         W2V_UNROLL
-        for (int v = 0; v < NV; v++) v_store(row + v * V_WIDTH, v_add(steps[v], v_load(row + v * V_WIDTH)));
+        for (int v = 0; v < NV; v++) v_store(sums[list] + d + v * V_WIDTH, v_mul(scale, sum[v]));
     }
 }
 
-static void rows_sum(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, w2v_real *sum) {
+W2V_INLINE void add_columns(w2v_real *const *rows, const int32_t *starts, int32_t n_lists, int64_t d,
+                            const w2v_real *scales, w2v_real *const *steps, const int NV) {
+    for (int32_t list = 0; list < n_lists; list++) {
+        const vec scale = v_set1(scales[starts[list + 1] - starts[list]]);
+        vec step[V_BLOCK];
+        W2V_UNROLL
+        for (int v = 0; v < NV; v++) step[v] = v_mul(scale, v_load(steps[list] + d + v * V_WIDTH));
+        for (int32_t i = starts[list], end = starts[list + 1]; i < end; i++) {
+            w2v_real *row = rows[i] + d;
+            W2V_UNROLL
+            for (int v = 0; v < NV; v++) v_store(row + v * V_WIDTH, v_add(step[v], v_load(row + v * V_WIDTH)));
+        }
+    }
+}
+
+static void rows_sum(w2v_real *const *rows, const int32_t *starts, int32_t n_lists, int64_t n, const w2v_real *scales,
+                     w2v_real *const *sums) {
 #define SUM(NV)                                                                                              \
-    case NV: sum_columns(rows, n_rows, scale, v * V_WIDTH, sum, NV); break;
+    case NV: sum_columns(rows, starts, n_lists, v * V_WIDTH, scales, sums, NV); break;
     FOR_EACH_BLOCK(v, nv, n / V_WIDTH)
     switch (nv) {
         V_FOR_EACH_WIDTH(SUM)
@@ -40,9 +48,10 @@ static void rows_sum(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real 
 #undef SUM
 }
 
-static void rows_add(w2v_real *const *rows, int64_t n_rows, int64_t n, w2v_real scale, const w2v_real *step) {
+static void rows_add(w2v_real *const *rows, const int32_t *starts, int32_t n_lists, int64_t n, const w2v_real *scales,
+                     w2v_real *const *steps) {
 #define ADD(NV)                                                                                              \
-    case NV: add_columns(rows, n_rows, scale, v * V_WIDTH, step, NV); break;
+    case NV: add_columns(rows, starts, n_lists, v * V_WIDTH, scales, steps, NV); break;
     FOR_EACH_BLOCK(v, nv, n / V_WIDTH)
     switch (nv) {
         V_FOR_EACH_WIDTH(ADD)

@@ -91,7 +91,7 @@ static void draw_noise(w2v_sampled *sampled) {
     for (int32_t k = 0; k < K; k++) {
         w2v_real *row = out_row(plan, sampled->noise[k]);
         fetch_later_row(plan, sampled->noise, k, K);
-        batch->kernels->rows_sum(&row, 1, plan->stride, 1, sampled->noise_rows + k * plan->stride);
+        row_scale(batch->kernels, row, plan->stride, 1, sampled->noise_rows + k * plan->stride);
     }
     transpose(sampled->noise_rows, plan->n_noise, plan->stride, plan->stride, sampled->noise_columns, sampled->room);
 }
@@ -180,10 +180,10 @@ static w2v_real *find_gradients(w2v_sampled *sampled, int32_t first, int32_t end
         const int64_t at = (int64_t)(batch->input_of[i] - first) * room;
         w2v_real *scores = sampled->scores + at, *grads = sampled->grads + at;
         w2v_real *row = in_place ? scores : sampled->row;
-        if (!in_place) kernels->rows_sum(&scores, 1, n, 1, row);
+        if (!in_place) row_scale(kernels, scores, n, 1, row);
         fetch_later_row(plan, batch->targets, i, end);
         sampled->loss += find_gradients_of(sampled, i, row, &sampled->target_grads[i]);
-        if (!in_place) kernels->rows_add(&grads, 1, n, 1, row);
+        if (!in_place) row_add(kernels, row, n, 1, grads);
         if (plan->nce_log_z) *descent += log_z_descent(row, plan->n_noise, sampled->target_grads[i]);
     }
     return in_place ? sampled->scores : sampled->grads;
@@ -267,16 +267,16 @@ void w2v_sampled_learn(w2v_sampled *sampled) {
     learn_by_parts(sampled, factor);
     for (int32_t i = 0; i < batch->n_predictions; i++) {
         w2v_real *step = batch->steps + batch->input_of[i] * stride;
-        kernels->rows_add(&step, 1, stride, factor * sampled->target_grads[i], out_row(plan, batch->targets[i]));
+        row_add(kernels, out_row(plan, batch->targets[i]), stride, factor * sampled->target_grads[i], step);
     }
     for (int32_t i = 0; i < batch->n_predictions; i++) {
         w2v_real *row = w2v_out_steps(&batch->optimizer, batch->targets[i]);
         const w2v_real *input = batch->inputs + batch->input_of[i] * stride;
-        kernels->rows_add(&row, 1, stride, factor * sampled->target_grads[i], input);
+        row_add(kernels, input, stride, factor * sampled->target_grads[i], row);
     }
     for (int32_t k = 0; k < plan->n_noise; k++) {
         w2v_real *row = w2v_out_steps(&batch->optimizer, sampled->noise[k]);
-        kernels->rows_add(&row, 1, stride, 1, sampled->noise_steps + k * stride);
+        row_add(kernels, sampled->noise_steps + k * stride, stride, 1, row);
     }
     w2v_batch_scatter(batch);
     w2v_optimizer_move(&batch->optimizer, batch->lr);

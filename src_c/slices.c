@@ -37,7 +37,7 @@ typedef struct {
     w2v_real *weights;       /* [MOST_STRANDS, room] */
     w2v_real *steps;         /* [MOST_STRANDS, room] what becomes of both */
     double *losses;          /* [MOST_STRANDS, W2V_LINES_APART bytes] one each */
-    w2v_real **rows;         /* [n_threads, 2W] each thread's own */
+    w2v_real **rows;         /* [n_threads, w2v_group_scratch] each thread's own */
     w2v_notes *notes;        /* [n_threads] the same */
     w2v_barrier barrier;
     int64_t n_shards, shard; /* the first of this round, or -1 when there is nothing more to do */
@@ -318,7 +318,7 @@ static void work(slices_run *run, int64_t tokens_done) {
     h.end_slice = first_slice(run, h.thread + 1);
     h.from = run->parted.from[h.thread];
     h.to = run->parted.to[h.thread];
-    h.rows = run->rows + h.thread * 2 * (int64_t)run->plan->window;
+    h.rows = run->rows + h.thread * w2v_group_scratch(run->plan);
     h.notes = run->notes[h.thread];
     w2v_parted_take(&run->parted, h.thread);
     for (choose_shards(&h); run->shard >= 0; choose_shards(&h)) learn_shards(&h);
@@ -365,7 +365,7 @@ static w2v_status run_init(slices_run *run, const w2v_plan *plan, const int32_t 
     run->steps = new_numbers(MOST_STRANDS * run->room);
     run->weights = new_numbers(MOST_STRANDS * run->room);
     run->losses = aligned_new((size_t)MOST_STRANDS * W2V_LINES_APART);
-    run->rows = malloc((size_t)n_threads * 2 * (size_t)plan->window * sizeof *run->rows);
+    run->rows = malloc((size_t)(n_threads * w2v_group_scratch(plan)) * sizeof *run->rows);
     run->notes = calloc((size_t)n_threads, sizeof *run->notes);
     int ready = run->parts && run->steps && run->weights && run->losses && run->rows && run->notes;
     for (int32_t thread = 0; ready && thread < n_threads; thread++)

@@ -205,7 +205,7 @@ static int is_stopping(softmax_run *run) { return flag_get(&run->progress->stop)
 
 /* dest [stride] = factor * row. */
 static void copy_row(const softmax_run *run, w2v_real *row, w2v_real factor, w2v_real *dest) {
-    run->kernels->rows_sum(&row, 1, run->plan->stride, factor, dest);
+    row_scale(run->kernels, row, run->plan->stride, factor, dest);
 }
 
 /* Keep what learning needs of those targets that are in a block, as they are now. */
@@ -280,7 +280,7 @@ static void combine_shares(softmax_run *run) {
     for (int32_t i = 0; i < batch->n_predictions; i++) {
         w2v_real *step = batch->steps + batch->input_of[i] * stride;
         run->input_weights[batch->input_of[i]] += batch->weights[i];
-        run->kernels->rows_add(&step, 1, stride, factor * batch->weights[i], run->target_rows + i * stride);
+        row_add(run->kernels, run->target_rows + i * stride, stride, factor * batch->weights[i], step);
     }
     for (int32_t b = 0; b < batch->n_inputs; b++) {
         w2v_real most = W2V_OUT_OF_SIGHT, *step = batch->steps + b * stride;
@@ -293,8 +293,7 @@ static void combine_shares(softmax_run *run) {
         run->log_sums[b] = (w2v_real)log_sum;
         for (int32_t n = 0; n < run->n_shares; n++) {
             const w2v_real part = (w2v_real)exp((double)run->shares[n].max[b] - log_sum);
-            run->kernels->rows_add(&step, 1, stride, -factor * run->input_weights[b] * part,
-                                   run->shares[n].steps + b * stride);
+            row_add(run->kernels, run->shares[n].steps + b * stride, stride, -factor * run->input_weights[b] * part, step);
         }
     }
     for (int32_t i = 0; i < batch->n_predictions; i++)
@@ -353,8 +352,8 @@ static void learn_words(softmax_run *run, share *s) {
     for (int32_t i = 0; i < batch->n_predictions && !is_stopping(run); i++) {
         w2v_real *row = words + (int64_t)batch->targets[i] * stride;
         if (batch->targets[i] >= s->first && batch->targets[i] < s->end)
-            run->kernels->rows_add(&row, 1, stride, factor * batch->weights[i],
-                                   batch->inputs + (int64_t)batch->input_of[i] * stride);
+            row_add(run->kernels, batch->inputs + (int64_t)batch->input_of[i] * stride, stride,
+                    factor * batch->weights[i], row);
     }
 }
 

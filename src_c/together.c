@@ -259,13 +259,12 @@ void w2v_group_hide(const w2v_group *group, const w2v_plan *plan, int64_t from, 
     const int32_t G = windows_together(plan);
     for (int32_t k = 0; k < group->n_problems && plan->model == W2V_CBOW; k++) {
         const w2v_problem *problem = &group->problems[k];
+        const int32_t n = problem->n_windows;
         w2v_real **hidden = hidden_of(group, k, G);
-        for (int32_t g = 0; g < problem->n_windows; g++) {
-            const int32_t start = problem->context_starts[g], n = problem->context_starts[g + 1] - start;
-            w2v_kernels_get()->rows_sum(shifted(problem->contexts + start, n, from, rows), n, to - from,
-                                        scale_of(plan->hidden_scale, n), hidden[g] + from);
-            memset(hidden[G + g] + from, 0, (size_t)(to - from) * sizeof(w2v_real));
-        }
+        w2v_real *const *contexts = shifted(problem->contexts, problem->n_contexts, from, rows);
+        w2v_real *const *sums = shifted(hidden, n, from, rows + problem->n_contexts);
+        w2v_kernels_get()->rows_sum(contexts, problem->context_starts, n, to - from, problem->hidden_scales, sums);
+        for (int32_t g = 0; g < n; g++) memset(hidden[G + g] + from, 0, (size_t)(to - from) * sizeof(w2v_real));
     }
 }
 
@@ -273,11 +272,9 @@ void w2v_group_spread(const w2v_group *group, const w2v_plan *plan, int64_t from
     const int32_t G = windows_together(plan);
     for (int32_t k = 0; k < group->n_problems && plan->model == W2V_CBOW; k++) {
         const w2v_problem *problem = &group->problems[k];
-        w2v_real **steps = hidden_of(group, k, G) + G;
-        for (int32_t g = 0; g < problem->n_windows; g++) {
-            const int32_t start = problem->context_starts[g], n = problem->context_starts[g + 1] - start;
-            w2v_kernels_get()->rows_add(shifted(problem->contexts + start, n, from, rows), n, to - from,
-                                        scale_of(plan->context_scale, n), steps[g] + from);
-        }
+        const int32_t n = problem->n_windows;
+        w2v_real *const *contexts = shifted(problem->contexts, problem->n_contexts, from, rows);
+        w2v_real *const *steps = shifted(hidden_of(group, k, G) + G, n, from, rows + problem->n_contexts);
+        w2v_kernels_get()->rows_add(contexts, problem->context_starts, n, to - from, problem->context_scales, steps);
     }
 }

@@ -271,28 +271,35 @@ def test_the_double_build_is_exact_to_double_precision(in_place):
             assert_small(tile.errors("scalar"), 1e-13)
 
 
+def lists_of_rows(rng, sizes):
+    """Lists of rows, repeated ones included, and a scale for each length."""
+    return [rng.choice(N_ROWS, size).tolist() for size in sizes], rng.uniform(-2, 2, max(sizes) + 1).tolist()
+
+
 @pytest.mark.parametrize("isa", ISAS)
-def test_rows_sum_matches_numpy_for_every_length_and_repeated_or_no_rows(isa):
+def test_rows_sum_matches_numpy_for_every_length_and_lists_with_repeated_or_no_rows(isa):
     rng = np.random.default_rng(10)
     for dim in range(1, 131):
         rows = random_rows(rng, dim, 1.0)
-        for n_rows in (0, 1, 2, 10, 37):
-            ids, scale = rng.choice(N_ROWS, n_rows), float(rng.uniform(-2, 2))
-            total = _train.rows_sum(rows, ids, scale, dim=dim, isa=isa)
-            np.testing.assert_allclose(
-                total, scale * rows[ids].astype(float).sum(axis=0), atol=2e-6 * (1 + n_rows)
-            )
+        for sizes in ([0], [1], [2, 10], [37, 0, 1]):
+            lists, scales = lists_of_rows(rng, sizes)
+            sums = _train.rows_sum(rows, lists, scales, dim=dim, isa=isa)
+            for total, ids in zip(sums, lists, strict=True):
+                expected = scales[len(ids)] * rows[ids].astype(float).sum(axis=0)
+                np.testing.assert_allclose(total, expected, atol=2e-6 * (1 + len(ids)))
 
 
 @pytest.mark.parametrize("isa", ISAS)
 def test_rows_add_matches_numpy_for_every_length_and_adds_to_a_repeated_row_each_time(isa):
     rng = np.random.default_rng(11)
     for dim in range(1, 131):
-        rows, step = random_rows(rng, dim, 1.0), random_rows(rng, dim, 1.0, n_rows=1)[0]
-        ids, scale = rng.choice(N_ROWS, int(rng.integers(0, 20))), float(rng.uniform(-2, 2))
+        rows = random_rows(rng, dim, 1.0)
+        lists, scales = lists_of_rows(rng, rng.integers(0, 10, int(rng.integers(1, 4))))
+        steps = random_rows(rng, dim, 1.0, n_rows=len(lists))
         expected = rows.astype(float)
-        np.add.at(expected, ids, scale * step.astype(float))
-        _train.rows_add(rows, ids, scale, step, dim=dim, isa=isa)
+        for ids, step in zip(lists, steps, strict=True):
+            np.add.at(expected, ids, scales[len(ids)] * step.astype(float))
+        _train.rows_add(rows, lists, scales, steps, dim=dim, isa=isa)
         np.testing.assert_allclose(rows, expected, atol=1e-5)
 
 
@@ -330,14 +337,17 @@ def test_matrices_that_the_kernels_cannot_work_on_are_refused():
         good.reshape(8, 8),
     ):
         with pytest.raises(ValueError, match="must"):
-            _train.rows_sum(bad, [0], 1.0)
+            _train.rows_sum(bad, [[0]], [1.0, 1.0])
     with pytest.raises(IndexError, match="row 4 of 4"):
-        _train.rows_sum(good, [4], 1.0)
+        _train.rows_sum(good, [[4]], [1.0, 1.0])
     with pytest.raises(ValueError, match="differ in length"):
         _train.logistic_tile(good, [0], _train.aligned_zeros(4, 32), [0], [1], 0.1)
+    for lists, scales in (([], [1.0]), ([[0], [1, 2]], [1.0, 1.0])):
+        with pytest.raises(ValueError, match="a scale for the longest"):
+            _train.rows_sum(good, lists, scales)
     for dim in (-16, 17):
         with pytest.raises(ValueError, match=f"rows of 16 numbers have no {dim}"):
-            _train.rows_sum(good, [0], 1.0, dim=dim)
+            _train.rows_sum(good, [[0]], [1.0, 1.0], dim=dim)
 
 
 @pytest.mark.parametrize("core", [_train, _train_double])

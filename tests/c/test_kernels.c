@@ -111,25 +111,29 @@ static void tile_compare(const w2v_kernels *kernels, int64_t n, double size, dou
 }
 
 static void rows_compare(const w2v_kernels *kernels, int64_t n, double *worst_sum, double *worst_add) {
-    static matrix rows, start, expected, sum, expected_sum;
+    enum { LISTS = 3 };
+    static float scales[MAX_INPUTS + 1];
+    static matrix rows, start, expected, sums, expected_sums;
     if (!rows.data) {
         rows = matrix_new(MAX_INPUTS), start = matrix_new(MAX_INPUTS), expected = matrix_new(MAX_INPUTS);
-        sum = matrix_new(1), expected_sum = matrix_new(1);
+        sums = matrix_new(LISTS), expected_sums = matrix_new(LISTS);
     }
     const w2v_kernels *scalar = w2v_kernels_find("scalar");
-    const int n_rows = (int)(uniform() * (MAX_INPUTS + 1)); /* none is allowed */
-    float *chosen[MAX_INPUTS];
-    for (int i = 0; i < n_rows; i++) chosen[i] = rows.rows[(int)(uniform() * MAX_INPUTS)]; /* repeats are allowed */
-    matrix_fill(&start, n, 1), matrix_fill(&sum, n, 1), matrix_fill(&expected_sum, n, 1);
+    float *chosen[LISTS * MAX_INPUTS];
+    int32_t starts[LISTS + 1] = {0};
+    for (int l = 0; l < LISTS; l++) starts[l + 1] = starts[l] + (int)(uniform() * (MAX_INPUTS + 1)); /* none is allowed */
+    for (int i = 0; i < starts[LISTS]; i++) chosen[i] = rows.rows[(int)(uniform() * MAX_INPUTS)]; /* so are repeats */
+    for (int k = 0; k <= MAX_INPUTS; k++) scales[k] = (float)uniform() - 0.5f;
+    matrix_fill(&start, n, 1), matrix_fill(&sums, n, 1), matrix_fill(&expected_sums, n, 1);
     matrix_copy(&rows, &start);
 
-    scalar->rows_sum(chosen, n_rows, n, 0.3f, expected_sum.rows[0]);
-    kernels->rows_sum(chosen, n_rows, n, 0.3f, sum.rows[0]);
-    keep_worst(worst_sum, matrix_error(&sum, &expected_sum, n, 1));
-    scalar->rows_add(chosen, n_rows, n, 0.3f, expected_sum.rows[0]);
+    scalar->rows_sum(chosen, starts, LISTS, n, scales, expected_sums.rows);
+    kernels->rows_sum(chosen, starts, LISTS, n, scales, sums.rows);
+    keep_worst(worst_sum, matrix_error(&sums, &expected_sums, n, MAX_INPUTS));
+    scalar->rows_add(chosen, starts, LISTS, n, scales, expected_sums.rows);
     matrix_copy(&expected, &rows), matrix_copy(&rows, &start);
-    kernels->rows_add(chosen, n_rows, n, 0.3f, expected_sum.rows[0]);
-    keep_worst(worst_add, matrix_error(&rows, &expected, n, MAX_INPUTS));
+    kernels->rows_add(chosen, starts, LISTS, n, scales, expected_sums.rows);
+    keep_worst(worst_add, matrix_error(&rows, &expected, n, LISTS * MAX_INPUTS));
 }
 
 /* Steps of an optimizer, several in a row, so that what it remembers counts. */
