@@ -63,12 +63,33 @@ W2V_INLINE int lowest_bit(uint64_t bits) { return __builtin_ctzll(bits); }
 
 enum { W2V_CACHE_LINE = 64 };
 
-/* Ask for all lines of what begins with one; the hardware follows a stream only after the first misses. */
-W2V_INLINE void prefetch_bytes(const void *first, size_t n_bytes) {
-    for (size_t at = 0; at < n_bytes; at += W2V_CACHE_LINE) W2V_PREFETCH((const char *)first + at);
+/* Places from .. to - step, from the outside in. A row's lines are asked for in this order: one after the other they
+ * look like a stream, and processors fetch what follows it, the row of another word. Where another thread writes that,
+ * it has to ask once more for lines that it had to itself. */
+typedef struct {
+    int64_t place, later, step;
+} w2v_inward;
+
+W2V_INLINE w2v_inward inward_from(int64_t from, int64_t to, int64_t step) {
+    return (w2v_inward){from, to - step, step};
 }
+
+W2V_INLINE int64_t inward_next(w2v_inward *order) {
+    const int64_t place = order->place, after = place + order->step;
+    order->place = order->later;
+    order->later = after;
+    order->step = -order->step;
+    return place;
+}
+
+/* Ask for all lines of what begins with one. */
+#define W2V_PREFETCH_BYTES(prefetch, first, n_bytes)                                                         \
+    const size_t n_lines = ((n_bytes) + W2V_CACHE_LINE - 1) / W2V_CACHE_LINE;                                \
+    w2v_inward order = inward_from(0, (int64_t)n_lines * W2V_CACHE_LINE, W2V_CACHE_LINE);                    \
+    for (size_t i = 0; i < n_lines; i++) prefetch((const char *)(first) + inward_next(&order))
+W2V_INLINE void prefetch_bytes(const void *first, size_t n_bytes) { W2V_PREFETCH_BYTES(W2V_PREFETCH, first, n_bytes); }
 W2V_INLINE void prefetch_bytes_read(const void *first, size_t n_bytes) {
-    for (size_t at = 0; at < n_bytes; at += W2V_CACHE_LINE) W2V_PREFETCH_READ((const char *)first + at);
+    W2V_PREFETCH_BYTES(W2V_PREFETCH_READ, first, n_bytes);
 }
 
 #endif

@@ -84,8 +84,8 @@ struct w2v_kernels {
                     w2v_real *steps /* OUT [n + W2V_TILE_SLACK] */);
     /* ... and what these do to numbers from .. to - 1 of the rows. */
     void (*tile_moves)(const w2v_tile *tile, int64_t from, int64_t to, const w2v_real *steps);
-    /* Of lists of rows as a tile's, list l being rows[starts[l]] .. rows[starts[l + 1] - 1]; scales[k] is the scale of a
-     * list of k rows. sums[l][n] = scale * the sum of the list. */
+    /* Of lists of rows as a tile's, list l being rows[starts[l]] .. rows[starts[l + 1] - 1]; scales[k] is the scale of
+     * a list of k rows. sums[l][n] = scale * the sum of the list. */
     void (*rows_sum)(w2v_real *const *rows, const int32_t *starts, int32_t n_lists, int64_t n, const w2v_real *scales,
                      w2v_real *const *sums);
     /* row[n] += scale * steps[l][n] for each row of a list, repeated rows included. */

@@ -3,8 +3,9 @@
  * Included by kernels_body.h, whose words it uses. */
 
 /* Sums of rows stay in registers while the rows stream by, and so does a step that is added to many rows: NV vectors of
- * each row at a time, in one loop whose end alone is hard to predict. Lists are short: what is said once for all of them
- * is not said for each. */
+ * each row at a time, in one loop whose end alone is hard to predict. Lists are short, so that what can be said once for
+ * all of them is. Vectors of rows are taken from the outside in, for the reasons that base.h gives. */
+#define INWARD(k, n) ((k) % 2 ? (n) - 1 - (k) / 2 : (k) / 2)
 W2V_INLINE void sum_columns(w2v_real *const *rows, const int32_t *starts, int32_t n_lists, int64_t d,
                             const w2v_real *scales, w2v_real *const *sums, const int NV) {
     for (int32_t list = 0; list < n_lists; list++) {
@@ -14,7 +15,10 @@ W2V_INLINE void sum_columns(w2v_real *const *rows, const int32_t *starts, int32_
         for (int32_t i = starts[list], end = starts[list + 1]; i < end; i++) {
             const w2v_real *row = rows[i] + d;
             W2V_UNROLL
-            for (int v = 0; v < NV; v++) sum[v] = v_add(sum[v], v_load(row + v * V_WIDTH));
+            for (int k = 0; k < NV; k++) {
+                const int v = INWARD(k, NV);
+                sum[v] = v_add(sum[v], v_load(row + v * V_WIDTH));
+            }
         }
         const vec scale = v_set1(scales[starts[list + 1] - starts[list]]);
         W2V_UNROLL
@@ -32,7 +36,10 @@ W2V_INLINE void add_columns(w2v_real *const *rows, const int32_t *starts, int32_
         for (int32_t i = starts[list], end = starts[list + 1]; i < end; i++) {
             w2v_real *row = rows[i] + d;
             W2V_UNROLL
-            for (int v = 0; v < NV; v++) v_store(row + v * V_WIDTH, v_add(step[v], v_load(row + v * V_WIDTH)));
+            for (int k = 0; k < NV; k++) {
+                const int v = INWARD(k, NV);
+                v_store(row + v * V_WIDTH, v_add(step[v], v_load(row + v * V_WIDTH)));
+            }
         }
     }
 }

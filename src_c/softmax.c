@@ -293,7 +293,8 @@ static void combine_shares(softmax_run *run) {
         run->log_sums[b] = (w2v_real)log_sum;
         for (int32_t n = 0; n < run->n_shares; n++) {
             const w2v_real part = (w2v_real)exp((double)run->shares[n].max[b] - log_sum);
-            row_add(run->kernels, run->shares[n].steps + b * stride, stride, -factor * run->input_weights[b] * part, step);
+            row_add(run->kernels, run->shares[n].steps + b * stride, stride, -factor * run->input_weights[b] * part,
+                    step);
         }
     }
     for (int32_t i = 0; i < batch->n_predictions; i++)

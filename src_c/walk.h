@@ -25,8 +25,8 @@ typedef struct {
     const int32_t *tokens;
     int64_t pos, low, high;
     int64_t number; /* of the centre among the shard's kept tokens */
-    int64_t entering, entered; /* tokens[entering .. entered-1] come within reach of a lane with this centre, of its line
-                                * or not: those of a window have, now or with a centre before since the last refill */
+    int64_t entering, entered; /* tokens[entering .. entered-1] come within reach of a lane with this centre, of its
+                                * line or not: a window's have, now or with an earlier centre since the last refill */
 } w2v_window;
 
 typedef struct {
