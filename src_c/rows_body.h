@@ -3,8 +3,8 @@
  * Included by kernels_body.h, whose words it uses. */
 
 /* Sums of rows stay in registers while the rows stream by, and so does a step that is added to many rows: NV vectors of
- * each row at a time, in one loop whose end alone is hard to predict. Lists are short, so that what can be said once for
- * all of them is. Vectors of rows are taken from the outside in, for the reasons that base.h gives. */
+ * each row at a time, in one loop whose end alone is hard to predict. Lists are short: what can be done once for all of
+ * them is. Vectors of rows are taken from the outside in, for the reasons that base.h gives. */
 #define INWARD(k, n) ((k) % 2 ? (n) - 1 - (k) / 2 : (k) / 2)
 W2V_INLINE void sum_columns(w2v_real *const *rows, const int32_t *starts, int32_t n_lists, int64_t d,
                             const w2v_real *scales, w2v_real *const *sums, const int NV) {

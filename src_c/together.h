@@ -77,11 +77,12 @@ W2V_INLINE w2v_group *w2v_strand_group(w2v_strand *strand, int64_t number) {
     return &strand->groups[number % W2V_GROUPS_EACH];
 }
 
-/* Numbers from .. to - 1 of CBOW's hidden vectors, before the tiles are scored, and, when they are learnt, of what the
- * contexts learn. rows [w2v_group_scratch] is scratch. */
+/* Rows of a problem's contexts and hidden vectors. */
 W2V_INLINE int64_t w2v_group_scratch(const w2v_plan *plan) {
     return windows_together(plan) * (2 * (int64_t)plan->window + 1);
 }
+/* Numbers from .. to - 1 of CBOW's hidden vectors, before the tiles are scored, and, when they are learnt, of what the
+ * contexts learn. rows [w2v_group_scratch] is scratch. */
 void w2v_group_hide(const w2v_group *group, const w2v_plan *plan, int64_t from, int64_t to, w2v_real **rows);
 void w2v_group_spread(const w2v_group *group, const w2v_plan *plan, int64_t from, int64_t to, w2v_real **rows);
 

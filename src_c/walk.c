@@ -141,14 +141,21 @@ static int32_t draw_reach(w2v_walk *walk) {
     return plan->shrink_windows ? 1 + (int32_t)high_below(rng_next(&walk->rng), (uint32_t)plan->window) : plan->window;
 }
 
+/* How far windows of this lane reach now. */
+static int64_t reach_of(const w2v_walk *walk, int64_t lane) {
+    const w2v_plan *plan = walk->plan;
+    return plan->shrink_windows && 2 * lane >= walk->n_lanes ? plan->window + 1 - walk->drawn_reach : walk->drawn_reach;
+}
+
 int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
     const w2v_plan *plan = walk->plan;
-    int64_t pos, step;
+    int64_t pos, step, reach;
     do {
         step = walk->step + walk->taken;
         if (step >= walk->lane_length) return 0;
         pos = walk->first + walk->lane * walk->lane_length + step;
-        if (!walk->lane && !walk->taken && step % W2V_ALIKE_REACH < walk->run) walk->reach = draw_reach(walk);
+        if (!walk->lane && !walk->taken && step % W2V_ALIKE_REACH < walk->run) walk->drawn_reach = draw_reach(walk);
+        reach = reach_of(walk, walk->lane);
         if (++walk->taken < walk->run && step + 1 < walk->lane_length) continue;
         walk->taken = 0;
         if (++walk->lane == walk->n_lanes) {
@@ -158,8 +165,8 @@ int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
     } while (pos >= walk->n_ready);
 
     *window = (w2v_window){.tokens = walk->kept, .pos = pos, .number = walk->n_dropped + pos};
-    window->low = at_least(pos - walk->reach, walk->line_low[pos]);
-    window->high = at_most(pos + walk->reach + 1, walk->line_high[pos]);
+    window->low = at_least(pos - reach, walk->line_low[pos]);
+    window->high = at_most(pos + reach + 1, walk->line_high[pos]);
     window->entering = step == 0 ? at_least(pos - plan->window, 0) : at_most(pos + plan->window, walk->n_kept);
     window->entered = at_most(pos + plan->window + 1, walk->n_kept);
     return 1;

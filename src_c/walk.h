@@ -10,9 +10,10 @@
  * share, and a centre is taken from each lane in turn. Skip-gram's are neighbours, for what they have in common is then
  * scored once. With one lane the text is walked in order.
  *
- * How far windows reach is drawn for W2V_ALIKE_REACH steps of all lanes: each reach is as likely as ever, what joint
- * neighbours have in common is the most it can be, and loops over contexts end where they ended before, as the
- * processor predicts. */
+ * How far windows reach is drawn for W2V_ALIKE_REACH steps: each reach is as likely as ever, what joint neighbours have
+ * in common is the most it can be, and loops over contexts end where they ended before, as the processor predicts. Of
+ * several lanes, the first half reaches as far as was drawn, the others as far as is left of W + 1: windows that share
+ * noise words should not all be wide or all narrow, which costs quality where steps are large. */
 #ifndef W2V_WALK_H
 #define W2V_WALK_H
 
@@ -45,7 +46,7 @@ typedef struct {
     int64_t n_dropped;             /* tokens before kept[0] */
     int64_t n_lanes, lane_length, run; /* `run` neighbours are taken from a lane before the next one's turn ... */
     int64_t lane, step, taken;     /* ... so kept[first + lane * lane_length + step + taken] is looked at next */
-    int64_t reach;                 /* how far windows reach now */
+    int64_t drawn_reach;           /* how far windows of the first half of the lanes reach now */
 } w2v_walk;
 
 enum {

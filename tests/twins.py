@@ -296,7 +296,7 @@ def read_windows(
     """The tokens that are kept, and (place of the centre, places of its contexts) for each window that has any.
 
     Of a single shard that is one piece of the walk; draws as it goes. `run` neighbours reach as far, and so do those of
-    all lanes for ALIKE_REACH steps.
+    half of the lanes for ALIKE_REACH steps, while the others reach as far as is left of window + 1.
     """
     kept = []  # (line, id)
     for number, line in enumerate(lines):
@@ -306,10 +306,11 @@ def read_windows(
                 kept.append((number, id))
     length = -(-len(kept) // n_lanes)
     windows = []
-    reach = s.window
+    drawn = s.window
     for step, lane in product(range(length), range(n_lanes)):
         if s.shrink_windows and lane == 0 and step % run == 0 and step % ALIKE_REACH < run:
-            reach = 1 + rng.below(s.window)[0]
+            drawn = 1 + rng.below(s.window)[0]
+        reach = s.window + 1 - drawn if s.shrink_windows and 2 * lane >= n_lanes else drawn
         pos = lane * length + step
         if pos < len(kept):
             around = range(max(0, pos - reach), min(len(kept), pos + 1 + reach))

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base.h"
 #include "kernels.h"
 
 enum { MAX_INPUTS = 12, MAX_TARGETS = 40, MAX_LENGTH = 512, GUARD = 16, STRIDE = MAX_LENGTH + GUARD };
@@ -266,6 +267,21 @@ static void codes_compare(const w2v_kernels *kernels, double *worst) {
     }
 }
 
+/* Whether the order of lines (base.h) has each place once, from the outside in. */
+static int inward_passes(void) {
+    enum { FROM = 48, STEP = 16, MOST = 40 };
+    for (int n = 1; n <= MOST; n++) {
+        w2v_inward order = inward_from(FROM, FROM + n * STEP, STEP);
+        int is_next = 1;
+        for (int k = 0; k < n; k++) {
+            const int line = k % 2 ? n - 1 - k / 2 : k / 2;
+            is_next &= inward_next(&order) == FROM + line * STEP;
+        }
+        if (!is_next) return 0;
+    }
+    return 1;
+}
+
 static int isa_passes(const char *isa) {
     /* Sizes of numbers: as at the start of training, as at its end, and scores far beyond the limit of the guard. */
     static const double SIZES[] = {0.01, 0.5, 3.0};
@@ -291,7 +307,8 @@ static int isa_passes(const char *isa) {
 
 int main(int n_arguments, char **required) {
     const char *isa;
-    int passed = 1;
+    int passed = inward_passes();
+    if (!passed) printf("FAIL    the order in which lines are fetched\n");
     for (int rank = 0; (isa = w2v_isa_compiled(rank)) != NULL; rank++) {
         if (w2v_isa_supported(isa)) passed &= isa_passes(isa);
         else printf("%-7s skipped: compiled, but this CPU does not run it\n", isa);
