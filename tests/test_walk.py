@@ -161,6 +161,25 @@ def test_shrunk_windows_reach_equally_often_to_each_distance(window):
     assert window == 1 or stats.chisquare(times[1:] / twins.ALIKE_REACH).pvalue > 1e-3
 
 
+@pytest.mark.parametrize("n_lanes", [1, 2, 3, 4])
+def test_of_windows_that_share_noise_half_are_narrow_where_the_others_are_wide(n_lanes):
+    window, n_shards = 6, 64
+    ids = np.arange(768 * n_shards * 2, dtype=np.int32)  # 1,536 places a shard, which all lanes share alike
+    plan = make_plan(len(ids), "cbow", noise_centers=n_lanes, window=window, shrink_windows=True)
+    assert _train.shard_count(len(ids)) == n_shards
+    drawn = []
+    for shard in range(1, n_shards - 1):
+        found = plan.windows(ids, shard)[: 1020 // n_lanes * n_lanes]  # of the first piece
+        reaches = np.array([len(contexts) // 2 for _, contexts in found]).reshape(-1, n_lanes)
+        expected = reaches[:, :1].repeat(n_lanes, axis=1)
+        expected[:, (n_lanes + 1) // 2 :] = window + 1 - expected[:, (n_lanes + 1) // 2 :]
+        np.testing.assert_array_equal(reaches, expected)
+        steps = np.arange(len(reaches)) // twins.ALIKE_REACH * twins.ALIKE_REACH
+        np.testing.assert_array_equal(reaches, reaches[steps])
+        drawn += reaches[:: twins.ALIKE_REACH, 0].tolist()
+    assert stats.chisquare(np.bincount(drawn, minlength=window + 1)[1:]).pvalue > 1e-3
+
+
 def test_a_token_is_kept_as_often_as_its_probability_says():
     keep = np.array([1.0, 0.9, 0.5, 0.1, 0.01, 0.0])
     thresholds = np.minimum(keep * 2.0**32, 2**32 - 1).astype(np.uint32)
