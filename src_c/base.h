@@ -82,6 +82,9 @@ W2V_INLINE int64_t inward_next(w2v_inward *order) {
     return place;
 }
 
+/* The same of 0 .. n - 1, where n is a constant: number k. */
+#define W2V_INWARD(k, n) ((k) % 2 ? (n) - 1 - (k) / 2 : (k) / 2)
+
 /* Ask for all lines of what begins with one. */
 #define W2V_PREFETCH_BYTES(prefetch, first, n_bytes)                                                         \
     const size_t n_lines = ((n_bytes) + W2V_CACHE_LINE - 1) / W2V_CACHE_LINE;                                \

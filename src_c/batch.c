@@ -19,8 +19,8 @@ w2v_status w2v_batch_init(w2v_batch *batch, const w2v_plan *plan) {
     batch->inputs = aligned_new(n_bytes);
     batch->steps = aligned_new(n_bytes);
     batch->rows = malloc(reach * sizeof *batch->rows);
-    batch->hidden_scales = malloc((reach + 1) * sizeof *batch->hidden_scales);
-    batch->context_scales = malloc((reach + 1) * sizeof *batch->context_scales);
+    batch->hidden_scales = scales_new(plan, plan->hidden_scale);
+    batch->context_scales = scales_new(plan, plan->context_scale);
     batch->weights = malloc(capacity * sizeof *batch->weights);
     batch->n_alike = calloc((size_t)plan->n_words, sizeof *batch->n_alike);
     /* The full softmax holds the steps of out_vecs itself. */
@@ -32,8 +32,6 @@ w2v_status w2v_batch_init(w2v_batch *batch, const w2v_plan *plan) {
         w2v_batch_free(batch);
         return W2V_ERR_MEMORY;
     }
-    fill_scales(plan, plan->hidden_scale, batch->hidden_scales);
-    fill_scales(plan, plan->context_scale, batch->context_scales);
     memset(batch->inputs, 0, n_bytes);
     memset(batch->steps, 0, n_bytes);
     return W2V_OK;

@@ -4,6 +4,8 @@
 #ifndef W2V_PLAN_H
 #define W2V_PLAN_H
 
+#include <stdlib.h>
+
 #include "base.h"
 #include "w2v.h"
 
@@ -34,10 +36,13 @@ W2V_INLINE int is_joint(const w2v_plan *plan) {
 /* The numbers of a row that a matrix product works on: D, and the bias if there is one. */
 W2V_INLINE int32_t row_numbers(const w2v_plan *plan) { return (int32_t)plan->dim + plan->has_bias; }
 
-/* One of CBOW's two scales, for 0 .. 2W context rows; in a plan 0 stands for 1 / n. Divisions window by window take
- * their time. */
-W2V_INLINE void fill_scales(const w2v_plan *plan, double scale, w2v_real *scales /* OUT [2W + 1] */) {
-    for (int32_t n = 0; n <= 2 * plan->window; n++) scales[n] = (w2v_real)(scale > 0 || n == 0 ? scale : 1.0 / n);
+/* One of CBOW's two scales, for 0 .. 2W context rows, or NULL; in a plan 0 stands for 1 / n. Divisions window by window
+ * take their time. */
+W2V_INLINE w2v_real *scales_new(const w2v_plan *plan, double scale) {
+    w2v_real *scales = malloc((2 * (size_t)plan->window + 1) * sizeof *scales);
+    for (int32_t n = 0; scales && n <= 2 * plan->window; n++)
+        scales[n] = (w2v_real)(scale > 0 || n == 0 ? scale : 1.0 / n);
+    return scales;
 }
 
 /* The learning rate when so many tokens of the epoch are done. */

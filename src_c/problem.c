@@ -51,13 +51,10 @@ w2v_status w2v_choice_init(w2v_choice *choice, const w2v_plan *plan, const w2v_r
                            const w2v_rows *out_rows) {
     *choice = (w2v_choice){.plan = plan, .in_rows = in_rows, .out_rows = out_rows, .usual_room = usual_weights(plan)};
     choice->near = malloc((size_t)w2v_walk_capacity(plan) * sizeof *choice->near);
-    choice->hidden_scales = malloc((2 * (size_t)plan->window + 1) * sizeof *choice->hidden_scales);
-    choice->context_scales = malloc((2 * (size_t)plan->window + 1) * sizeof *choice->context_scales);
-    if (!choice->usual_room || !choice->near || !choice->hidden_scales || !choice->context_scales)
-        return W2V_ERR_MEMORY;
-    fill_scales(plan, plan->hidden_scale, choice->hidden_scales);
-    fill_scales(plan, plan->context_scale, choice->context_scales);
-    return W2V_OK;
+    choice->hidden_scales = scales_new(plan, plan->hidden_scale);
+    choice->context_scales = scales_new(plan, plan->context_scale);
+    const int ready = choice->usual_room && choice->near && choice->hidden_scales && choice->context_scales;
+    return ready ? W2V_OK : W2V_ERR_MEMORY;
 }
 
 void w2v_choice_free(w2v_choice *choice) {

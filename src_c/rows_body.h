@@ -5,7 +5,6 @@
 /* Sums of rows stay in registers while the rows stream by, and so does a step that is added to many rows: NV vectors of
  * each row at a time, in one loop whose end alone is hard to predict. Lists are short: what can be done once for all of
  * them is. Vectors of rows are taken from the outside in, for the reasons that base.h gives. */
-#define INWARD(k, n) ((k) % 2 ? (n) - 1 - (k) / 2 : (k) / 2)
 W2V_INLINE void sum_columns(w2v_real *const *rows, const int32_t *starts, int32_t n_lists, int64_t d,
                             const w2v_real *scales, w2v_real *const *sums, const int NV) {
     for (int32_t list = 0; list < n_lists; list++) {
@@ -16,7 +15,7 @@ W2V_INLINE void sum_columns(w2v_real *const *rows, const int32_t *starts, int32_
             const w2v_real *row = rows[i] + d;
             W2V_UNROLL
             for (int k = 0; k < NV; k++) {
-                const int v = INWARD(k, NV);
+                const int v = W2V_INWARD(k, NV);
                 sum[v] = v_add(sum[v], v_load(row + v * V_WIDTH));
             }
         }
@@ -37,7 +36,7 @@ W2V_INLINE void add_columns(w2v_real *const *rows, const int32_t *starts, int32_
             w2v_real *row = rows[i] + d;
             W2V_UNROLL
             for (int k = 0; k < NV; k++) {
-                const int v = INWARD(k, NV);
+                const int v = W2V_INWARD(k, NV);
                 v_store(row + v * V_WIDTH, v_add(step[v], v_load(row + v * V_WIDTH)));
             }
         }

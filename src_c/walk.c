@@ -141,10 +141,11 @@ static int32_t draw_reach(w2v_walk *walk) {
     return plan->shrink_windows ? 1 + (int32_t)high_below(rng_next(&walk->rng), (uint32_t)plan->window) : plan->window;
 }
 
-/* How far windows of this lane reach now. */
-static int64_t reach_of(const w2v_walk *walk, int64_t lane) {
+/* How far windows of the lane whose turn it is reach. */
+static int64_t reach_of_lane(const w2v_walk *walk) {
     const w2v_plan *plan = walk->plan;
-    return plan->shrink_windows && 2 * lane >= walk->n_lanes ? plan->window + 1 - walk->drawn_reach : walk->drawn_reach;
+    const int is_drawn = !plan->shrink_windows || 2 * walk->lane < walk->n_lanes;
+    return is_drawn ? walk->drawn_reach : plan->window + 1 - walk->drawn_reach;
 }
 
 int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
@@ -155,7 +156,7 @@ int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
         if (step >= walk->lane_length) return 0;
         pos = walk->first + walk->lane * walk->lane_length + step;
         if (!walk->lane && !walk->taken && step % W2V_ALIKE_REACH < walk->run) walk->drawn_reach = draw_reach(walk);
-        reach = reach_of(walk, walk->lane);
+        reach = reach_of_lane(walk);
         if (++walk->taken < walk->run && step + 1 < walk->lane_length) continue;
         walk->taken = 0;
         if (++walk->lane == walk->n_lanes) {

@@ -164,7 +164,7 @@ def test_shrunk_windows_reach_equally_often_to_each_distance(window):
 @pytest.mark.parametrize("n_lanes", [1, 2, 3, 4])
 def test_of_windows_that_share_noise_half_are_narrow_where_the_others_are_wide(n_lanes):
     window, n_shards = 6, 64
-    ids = np.arange(768 * n_shards * 2, dtype=np.int32)  # 1,536 places a shard, which all lanes share alike
+    ids = np.arange(768 * n_shards * 2, dtype=np.int32)  # 1,536 places a shard: more than a piece
     plan = make_plan(len(ids), "cbow", noise_centers=n_lanes, window=window, shrink_windows=True)
     assert _train.shard_count(len(ids)) == n_shards
     drawn = []

@@ -122,8 +122,9 @@ static void rows_compare(const w2v_kernels *kernels, int64_t n, double *worst_su
     const w2v_kernels *scalar = w2v_kernels_find("scalar");
     float *chosen[LISTS * MAX_INPUTS];
     int32_t starts[LISTS + 1] = {0};
-    for (int l = 0; l < LISTS; l++) starts[l + 1] = starts[l] + (int)(uniform() * (MAX_INPUTS + 1)); /* none is allowed */
-    for (int i = 0; i < starts[LISTS]; i++) chosen[i] = rows.rows[(int)(uniform() * MAX_INPUTS)]; /* so are repeats */
+    /* Lists may have no rows, or one several times. */
+    for (int l = 0; l < LISTS; l++) starts[l + 1] = starts[l] + (int)(uniform() * (MAX_INPUTS + 1));
+    for (int i = 0; i < starts[LISTS]; i++) chosen[i] = rows.rows[(int)(uniform() * MAX_INPUTS)];
     for (int k = 0; k <= MAX_INPUTS; k++) scales[k] = (float)uniform() - 0.5f;
     matrix_fill(&start, n, 1), matrix_fill(&sums, n, 1), matrix_fill(&expected_sums, n, 1);
     matrix_copy(&rows, &start);
