@@ -48,6 +48,12 @@ KERNELS = {  # file: (macro that tells dispatch.c, CPU family, GCC and clang fla
         ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mavx2", "-mfma"],
         ["/arch:AVX512"],
     ),
+    "kernels_text_avx512.c": (
+        "W2V_WITH_TEXT_AVX512",
+        "x86-64",
+        ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vbmi2"],
+        ["/arch:AVX512"],
+    ),
     "kernels_neon.c": ("W2V_WITH_NEON", "arm64", [], []),
 }
 OTHER_SOURCES = {*CORPUS_SOURCES, *COUNT_SOURCES, *FORMAT_SOURCES, *QUERY_SOURCES, *KERNELS}
@@ -139,7 +145,7 @@ class BuildExt(build_ext):
         compile_args, link_args = self.base_flags()
         openmp_compile, openmp_link = self.find_openmp()
         self.kernels = self.find_kernels(compile_args)
-        kernels = ", ".join(["kernels_scalar.c", *self.kernels])
+        kernels = ", ".join(["kernels_scalar.c", "kernels_text.c", *self.kernels])
         print(f"fastw2v: {kernels}; OpenMP {'yes' if openmp_compile else 'no'}; {' '.join(compile_args)}")
         for ext in self.extensions:
             ext.extra_compile_args += compile_args

@@ -11,11 +11,14 @@ thread at a time, one that only looks words up by any number; a Block's memory i
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.buffer cimport PyBUF_WRITE, PyBuffer_FillInfo
+from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport INT32_MAX, UINT32_MAX, int32_t, int64_t, uint64_t, uint8_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
 import numpy as np
+
+from fastw2v import _train
 
 
 cdef extern from "Python.h":
@@ -29,6 +32,11 @@ cdef extern from "Python.h":
 
 cdef extern from "base.h" nogil:
     void W2V_PREFETCH_READ(const void *place)
+
+
+cdef extern from "text_kernels.h" nogil:
+    ctypedef struct w2v_text_kernels:
+        int64_t (*renumber)(int32_t *ids, int64_t n_ids, const int32_t *new_ids) noexcept nogil
 
 
 cdef extern from "w2v.h" nogil:
@@ -55,7 +63,7 @@ cdef extern from "w2v.h" nogil:
         int64_t n_lines
         int64_t nul_byte
 
-    w2v_status w2v_counter_create(w2v_counter **counter)
+    w2v_status w2v_counter_create(w2v_counter **counter, int64_t n_expected)
     void w2v_counter_destroy(w2v_counter *counter)
     int64_t w2v_counter_size(const w2v_counter *counter)
     void w2v_counter_counts(const w2v_counter *counter, int64_t *counts)
@@ -63,8 +71,8 @@ cdef extern from "w2v.h" nogil:
     w2v_status w2v_counter_add(w2v_counter *counter, const uint8_t *word, int64_t n_bytes, int64_t count)
     w2v_status w2v_counter_merge(w2v_counter *counter, const w2v_counter *other, int32_t *ids)
     w2v_status w2v_counter_sort(const w2v_counter *counter, const int64_t *counts, int32_t *ids, int64_t n)
-    w2v_status w2v_text_count(w2v_counter *counter, w2v_block *block)
-    w2v_status w2v_text_lookup(const w2v_counter *counter, w2v_block *block)
+    w2v_status w2v_text_count(const w2v_text_kernels *kernels, w2v_counter *counter, w2v_block *block)
+    w2v_status w2v_text_lookup(const w2v_text_kernels *kernels, const w2v_counter *counter, w2v_block *block)
     w2v_status w2v_tokens_count(w2v_counter *counter, w2v_block *block)
     w2v_status w2v_tokens_lookup(const w2v_counter *counter, w2v_block *block)
     int64_t w2v_text_first_space(const uint8_t *text, int64_t begin, int64_t end)
@@ -75,17 +83,20 @@ cdef extern from "w2v.h" nogil:
         int64_t n_beyond
     void w2v_ids_inspect(const int32_t *ids, int64_t n_ids, int32_t n_words, w2v_ids_facts *facts)
     int32_t *w2v_ids_resize(int32_t *ids, int64_t capacity)
-    int64_t w2v_ids_renumber(int32_t *ids, int64_t n_ids, const int32_t *new_ids)
     ctypedef struct w2v_joining:
         int32_t *ids
         int64_t n_blocks
         const int64_t *ends
         const int32_t *const *new_ids
         int64_t n_ids
-    void w2v_ids_join(w2v_joining *joining)
+    void w2v_ids_join(const w2v_text_kernels *kernels, w2v_joining *joining)
 
 
 LINE_END = W2V_LINE_END
+
+
+cdef const w2v_text_kernels *text_kernels() except NULL:
+    return <const w2v_text_kernels *> PyCapsule_GetPointer(_train.text_kernels(), "w2v_text_kernels")
 
 
 class NulByteError(ValueError):
@@ -118,13 +129,18 @@ cdef object decoded(const uint8_t *word, int64_t n_bytes):
 
 
 cdef class WordCounter:
-    """The distinct words met so far: each has an id, in the order of first sight, and a count."""
+    """The distinct words met so far: each has an id, in the order of first sight, and a count.
+
+    If ``n_expected`` is given, room for so many is made at once when that for a few thousand is used up.
+    """
 
     cdef w2v_counter *_counter
     cdef object _counts  # what `counts` has found, or None since words were added
 
-    def __cinit__(self):
-        check(w2v_counter_create(&self._counter))
+    def __cinit__(self, int64_t n_expected=0):
+        if not 0 <= n_expected <= INT32_MAX:
+            raise ValueError(f"no such number of words: {n_expected=}")
+        check(w2v_counter_create(&self._counter, n_expected))
 
     def __dealloc__(self):
         w2v_counter_destroy(self._counter)
@@ -379,15 +395,16 @@ cdef class Block:
         """
         cdef w2v_status status
         cdef bint is_text = self._block.sizes == NULL
+        cdef const w2v_text_kernels *kernels = text_kernels()
         self._reserve_text(self._block.n_bytes)
         self._reserve_ids(self._block.own_end - self._block.begin if is_text else self._block.n_sizes)
         if learn:
             counter._counts = None
         with nogil:
             if is_text and learn:
-                status = w2v_text_count(counter._counter, &self._block)
+                status = w2v_text_count(kernels, counter._counter, &self._block)
             elif is_text:
-                status = w2v_text_lookup(counter._counter, &self._block)
+                status = w2v_text_lookup(kernels, counter._counter, &self._block)
             elif learn:
                 status = w2v_tokens_count(counter._counter, &self._block)
             else:
@@ -502,8 +519,9 @@ cdef class Joining:
 
     def work(self):
         """Do what nobody has begun; returns when that is done, though others may still be at work."""
+        cdef const w2v_text_kernels *kernels = text_kernels()
         with nogil:
-            w2v_ids_join(&self._joining)
+            w2v_ids_join(kernels, &self._joining)
 
 
 def renumber(int32_t[::1] ids not None, const int32_t[::1] new_ids not None):
@@ -512,9 +530,10 @@ def renumber(int32_t[::1] ids not None, const int32_t[::1] new_ids not None):
     Returns how many ids are left at the start of ``ids``. ``new_ids[0]`` must be LINE_END.
     """
     cdef int64_t n_left = 0
+    cdef const w2v_text_kernels *kernels = text_kernels()
     if ids.shape[0]:
         with nogil:
-            n_left = w2v_ids_renumber(&ids[0], ids.shape[0], &new_ids[0])
+            n_left = kernels.renumber(&ids[0], ids.shape[0], &new_ids[0])
     return n_left
 
 

@@ -291,3 +291,20 @@ def scale_in_place(matrix, double factor, *, isa=None, int64_t repeat=1):
     with nogil:
         for _ in range(repeat):
             kernels.scale_row(data, n, <w2v_real> factor)
+
+
+cdef extern from "text_kernels.h" nogil:
+    enum:
+        W2V_TEXT_CHUNK
+    ctypedef struct w2v_text_kernels:
+        int64_t (*find_spaces)(const uint8_t *text, int64_t n_bytes, int32_t *places, int *has_nul) noexcept nogil
+
+
+def find_spaces(bytes text not None):
+    """(places of white space int32, whether there is a NUL), by the kernels in use; more white space ends the text."""
+    cdef int64_t n, padding = -len(text) % W2V_TEXT_CHUNK
+    cdef const uint8_t[::1] padded = text + padding * b" "
+    cdef int32_t[::1] places = np.empty(len(padded) + W2V_TEXT_CHUNK, np.int32)
+    cdef int has_nul = 0
+    n = w2v_text_kernels_get().find_spaces(&padded[0], len(padded), &places[0], &has_nul) if len(padded) else 0
+    return np.asarray(places)[: n - padding], has_nul != 0

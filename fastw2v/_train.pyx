@@ -70,6 +70,8 @@ cdef extern from "w2v.h" nogil:
     int w2v_openmp_version()
     ctypedef struct w2v_kernels
     const w2v_kernels *w2v_kernels_get()
+    ctypedef struct w2v_text_kernels
+    const w2v_text_kernels *w2v_text_kernels_get()
     w2v_status w2v_alias_build(const double *weights, int64_t n_words, w2v_alias *table)
     void w2v_alias_draw(const w2v_alias *table, int64_t n_words, uint64_t seed, int32_t *ids, int64_t n)
     w2v_status w2v_tree_build(const int64_t *counts, int64_t n_words, w2v_tree *tree)
@@ -154,6 +156,11 @@ def isa_select(name=None):
 def kernels():
     """The kernels of the instruction set in use, for other extensions: a capsule named "w2v_kernels"."""
     return PyCapsule_New(<void *> w2v_kernels_get(), "w2v_kernels", NULL)
+
+
+def text_kernels():
+    """What counts and encodes, in the same way: a capsule named "w2v_text_kernels"."""
+    return PyCapsule_New(<void *> w2v_text_kernels_get(), "w2v_text_kernels", NULL)
 
 
 def has_openmp():

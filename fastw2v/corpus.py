@@ -41,6 +41,9 @@ __all__ = ["LINE_END", "Corpus", "EncodedCorpus", "build_vocabulary", "encode"]
 
 Sentences = Iterable[Iterable[str]]
 
+# Of so many of the ids that a text may have, one is of a word that a thread has not met before: fewer in a long text.
+IDS_PER_WORD, MOST_EXPECTED = 64, 750_000
+
 
 @dataclass(frozen=True, eq=False)
 class EncodedCorpus:
@@ -266,7 +269,8 @@ def count_and_encode(
     old: Vocabulary | None = None,
 ) -> tuple[Vocabulary, EncodedCorpus]:
     """`build_vocabulary` with all options, those for tests too."""
-    counters = [WordCounter() for _ in range(options.n_threads)]
+    n_expected = min(corpus.likely_ids // options.n_threads // IDS_PER_WORD, MOST_EXPECTED)
+    counters = [WordCounter(n_expected) for _ in range(options.n_threads)]
     with IdStore(options.budget, corpus.likely_ids) as store:
         totals = _read(corpus, counters, True, store, options)
         counter, merged_ids = counters.pop(0), []

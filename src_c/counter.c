@@ -11,9 +11,11 @@
 #include <string.h>
 
 #include "buffer.h"
+#include "text_kernels.h"
 #include "word_table.h"
 
-enum { BATCH = 128, MOST_KEYS = BATCH + CHUNK + 1 }; /* a batch ends with the chunk of text in which it is full */
+enum { BATCH = 128, MOST_KEYS = BATCH + 1 }; /* the last word of a batch may end a line */
+enum { PIECE = 32 * W2V_TEXT_CHUNK };       /* of text whose white space is found at once */
 enum { SPAN = 64, LOG_FIRST_SLOTS = 13, FIRST_SLOTS = 1 << LOG_FIRST_SLOTS };
 enum { FIRST_WORDS = 1 << 12, FIRST_BYTES = 1 << 16 };
 
@@ -27,12 +29,16 @@ static word_slot *slots_new(int64_t n_slots) {
     return slots;
 }
 
-w2v_status w2v_counter_create(w2v_counter **counter) {
+/* One slot in four stays empty. */
+W2V_INLINE int64_t most_words(int64_t n_slots) { return n_slots / 4 * 3; }
+
+w2v_status w2v_counter_create(w2v_counter **counter, int64_t n_expected) {
     w2v_counter *made = calloc(1, sizeof *made);
     *counter = made;
     if (!made)
         return W2V_ERR_MEMORY;
     made->n_slots = FIRST_SLOTS;
+    made->n_expected = n_expected;
     made->shift = 64 - LOG_FIRST_SLOTS;
     made->words_capacity = FIRST_WORDS;
     made->bytes_capacity = FIRST_BYTES;
@@ -90,15 +96,19 @@ W2V_INLINE int full_slots(const word_slot *from, const word_slot **full /* OUT [
     return n;
 }
 
+/* Twice as many slots, or as many as are needed for the words that are expected. */
 static w2v_status grow_slots(w2v_counter *counter) {
     word_slot *old = counter->slots;
     const int64_t n_old = counter->n_slots;
-    word_slot *slots = slots_new(n_old * 2);
+    int log_growth = 1;
+    while (most_words(n_old << log_growth) < counter->n_expected)
+        log_growth++;
+    word_slot *slots = slots_new(n_old << log_growth);
     if (!slots)
         return W2V_ERR_MEMORY;
     counter->slots = slots;
-    counter->n_slots = n_old * 2;
-    counter->shift--;
+    counter->n_slots = n_old << log_growth;
+    counter->shift -= log_growth;
     const word_slot *full[SPAN];
     for (int64_t first = 0; first < n_old; first += SPAN) {
         const int n = full_slots(old + first, full);
@@ -116,7 +126,7 @@ static w2v_status grow_slots(w2v_counter *counter) {
 /* Make room for n more words: no slot moves, and no key goes stale, while these are put in. */
 W2V_INLINE w2v_status make_room(w2v_counter *counter, int64_t n) {
     w2v_status status = W2V_OK;
-    while (!status && counter->n_words + n > counter->n_slots / 4 * 3)
+    while (!status && counter->n_words + n > most_words(counter->n_slots))
         status = grow_slots(counter);
     return status;
 }
@@ -166,7 +176,7 @@ static w2v_status insert_word(w2v_counter *counter, const word_key *key, word_sl
 /* Whether the words of `from` will not fit, by those that were new among its first `n_seen` slots. Words come in the
  * order of their hashes: where they have been put, the table is as full already as all of it will be in the end. */
 static int will_overflow(const w2v_counter *counter, int64_t n_before, const w2v_counter *from, int64_t n_seen) {
-    const double room = (double)(counter->n_slots / 4 * 3 - n_before), seen = (double)n_seen / (double)from->n_slots;
+    const double room = (double)(most_words(counter->n_slots) - n_before), seen = (double)n_seen / (double)from->n_slots;
     return (double)(counter->n_words - n_before) > room * (seen + 1.0 / 256); /* few words prove nothing */
 }
 
@@ -274,7 +284,21 @@ W2V_INLINE void put_line_end(const w2v_counter *known, word_key **next) {
     *(*next)++ = (word_key){0, (uint64_t)END_OF_LINE << 56, known->slots, NULL, 0}; /* in no slot is that */
 }
 
-W2V_INLINE w2v_status text_to_ids(const w2v_counter *known, w2v_counter *learner, w2v_block *block) {
+/* The next piece of a block's text: where its white space is, with the first byte of the padding at most. */
+W2V_INLINE w2v_status spaces_of_piece(const w2v_text_kernels *kernels, w2v_block *block, int64_t pos, int32_t *places,
+                                      int64_t *n_places) {
+    const int64_t left = (block->n_bytes - pos) / W2V_TEXT_CHUNK * W2V_TEXT_CHUNK + W2V_TEXT_CHUNK;
+    const int64_t n_bytes = left < PIECE ? left : PIECE;
+    int has_nul;
+    *n_places = kernels->find_spaces(block->text + pos, n_bytes, places, &has_nul);
+    if (!has_nul)
+        return W2V_OK;
+    block->nul_byte = (const uint8_t *)memchr(block->text + pos, 0, (size_t)n_bytes) - block->text;
+    return W2V_ERR_NUL_BYTE;
+}
+
+W2V_INLINE w2v_status text_to_ids(const w2v_text_kernels *kernels, const w2v_counter *known, w2v_counter *learner,
+                                  w2v_block *block) {
     start_block(block);
     const uint8_t *text = block->text;
     const int64_t own_end = block->own_end;
@@ -283,31 +307,25 @@ W2V_INLINE w2v_status text_to_ids(const w2v_counter *known, w2v_counter *learner
     if (pos > 0 && !is_space(text[pos - 1])) /* in the middle of a word, which is the previous block's */
         pos = word = w2v_text_first_space(text, pos, own_end);
     word_key batch[MOST_KEYS], *next = batch;
-    if (learner && make_room(learner, MOST_KEYS))
-        return W2V_ERR_MEMORY;
-    for (; word < own_end; pos += CHUNK) {
-        int has_nul;
-        uint64_t spaces = space_bits(text + pos, &has_nul);
-        if (has_nul) {
-            block->nul_byte = (const uint8_t *)memchr(text + pos, 0, CHUNK) - text;
-            return W2V_ERR_NUL_BYTE;
-        }
-        for (; spaces && word < own_end; spaces &= spaces - 1) {
-            const int64_t space = pos + lowest_bit(spaces);
+    int32_t places[PIECE + W2V_TEXT_CHUNK];
+    w2v_status status = learner ? make_room(learner, MOST_KEYS) : W2V_OK;
+    for (; !status && word < own_end; pos += PIECE) {
+        int64_t n_places;
+        status = spaces_of_piece(kernels, block, pos, places, &n_places);
+        for (int64_t i = 0; !status && i < n_places && word < own_end; i++) {
+            const int64_t space = pos + places[i];
             if (space > word)
                 put_key(known, &next, text + word, space - word);
             if (text[space] == '\n' && space < own_end)
                 put_line_end(known, &next);
             word = space + 1;
-        }
-        if (next >= batch + BATCH || word >= own_end) {
-            const w2v_status status = put_batch(known, learner, block, batch, next);
-            if (status)
-                return status;
-            next = batch;
+            if (next >= batch + BATCH) {
+                status = put_batch(known, learner, block, batch, next);
+                next = batch;
+            }
         }
     }
-    return W2V_OK;
+    return status ? status : put_batch(known, learner, block, batch, next);
 }
 
 W2V_INLINE w2v_status tokens_to_ids(const w2v_counter *known, w2v_counter *learner, w2v_block *block) {
@@ -334,12 +352,12 @@ W2V_INLINE w2v_status tokens_to_ids(const w2v_counter *known, w2v_counter *learn
     return W2V_OK;
 }
 
-w2v_status w2v_text_count(w2v_counter *counter, w2v_block *block) {
-    return text_to_ids(counter, counter, block);
+w2v_status w2v_text_count(const w2v_text_kernels *kernels, w2v_counter *counter, w2v_block *block) {
+    return text_to_ids(kernels, counter, counter, block);
 }
 
-w2v_status w2v_text_lookup(const w2v_counter *counter, w2v_block *block) {
-    return text_to_ids(counter, NULL, block);
+w2v_status w2v_text_lookup(const w2v_text_kernels *kernels, const w2v_counter *counter, w2v_block *block) {
+    return text_to_ids(kernels, counter, NULL, block);
 }
 
 w2v_status w2v_tokens_count(w2v_counter *counter, w2v_block *block) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernels.h"
+#include "text_kernels.h"
 #include "w2v.h"
 
 #ifdef _OPENMP
@@ -33,7 +34,7 @@ static uint64_t saved_registers(void) {
 }
 #endif
 
-enum { NO_VECTORS, HAS_AVX2, HAS_AVX512 };
+enum { NO_VECTORS, HAS_AVX2, HAS_AVX512, HAS_VBMI2 };
 
 static int bit(int word, int position) { return word >> position & 1; }
 
@@ -46,7 +47,8 @@ static int x86_level(void) {
     const int avx2 = (saved & 0x6) == 0x6 && bit(leaf1[2], 28) && bit(leaf1[2], 12) && bit(leaf7[1], 5); /* AVX, FMA */
     const int avx512 = avx2 && (saved & 0xE6) == 0xE6 && bit(leaf7[1], 16) && bit(leaf7[1], 17) && /* F, DQ */
                        bit(leaf7[1], 30) && bit(leaf7[1], 31);                                     /* BW, VL */
-    return avx512 ? HAS_AVX512 : avx2 ? HAS_AVX2 : NO_VECTORS;
+    const int vbmi2 = avx512 && bit(leaf7[2], 6);
+    return vbmi2 ? HAS_VBMI2 : avx512 ? HAS_AVX512 : avx2 ? HAS_AVX2 : NO_VECTORS;
 }
 #endif
 
@@ -94,3 +96,10 @@ int w2v_isa_select(const char *name) {
 
 const w2v_kernels *w2v_kernels_get(void) { return chosen ? chosen : w2v_kernels_find(NULL); }
 const char *w2v_isa_name(void) { return w2v_kernels_get()->isa; }
+
+const w2v_text_kernels *w2v_text_kernels_get(void) {
+#ifdef W2V_WITH_TEXT_AVX512
+    if (!strcmp(w2v_isa_name(), "avx512") && x86_level() >= HAS_VBMI2) return &w2v_text_avx512;
+#endif
+    return &w2v_text_base;
+}

@@ -9,9 +9,9 @@
 
 #include "atomics.h"
 #include "barrier.h"
-#include "w2v.h"
+#include "text_kernels.h"
 
-enum { HUGE_PAGE = 1 << 21, PAGE = 1 << 12, LANES = 16, GROUP = 8 };
+enum { HUGE_PAGE = 1 << 21, PAGE = 1 << 12, LANES = 16 };
 
 int32_t *w2v_ids_resize(int32_t *ids, int64_t capacity) {
     const size_t n_bytes = (size_t)capacity * sizeof *ids;
@@ -25,48 +25,13 @@ int32_t *w2v_ids_resize(int32_t *ids, int64_t capacity) {
     return resized;
 }
 
-/* Put an id behind those that are left, if it is to stay. No branch: which words are dropped cannot be predicted. */
-W2V_INLINE int64_t put_id(int32_t *ids, int64_t n_left, int32_t id, uint32_t *after_end /* INOUT */) {
-    const uint32_t is_word = id >= 0, is_end = id == W2V_LINE_END, repeats = is_end & *after_end;
-    ids[n_left] = id;
-    *after_end = (*after_end | is_end) & !is_word;
-    return n_left + (is_word | (is_end ^ repeats));
-}
-
-int64_t w2v_ids_renumber(int32_t *ids, int64_t n_ids, const int32_t *new_ids) {
-    int64_t n_left = 0, pos = 0;
-    uint32_t after_end = 0; /* whether the last one left is a line end */
-    for (; pos + GROUP <= n_ids; pos += GROUP) {
-        W2V_PREFETCH(ids + pos + 512); /* processors do not fetch ahead beyond a page */
-        int32_t next[GROUP], dropped = 0, repeats = -(int32_t)after_end; /* negative: there is such an id */
-        for (int i = 0; i < GROUP; i++) {
-            next[i] = new_ids[ids[pos + i] + 1];
-            dropped |= next[i] - W2V_LINE_END;
-        }
-        repeats &= next[0];
-        for (int i = 1; i < GROUP; i++)
-            repeats |= next[i - 1] & next[i];
-        if (dropped >= 0 && repeats >= 0) { /* mostly so */
-            memcpy(ids + n_left, next, sizeof next);
-            n_left += GROUP;
-            after_end = next[GROUP - 1] == W2V_LINE_END;
-        } else {
-            for (int i = 0; i < GROUP; i++)
-                n_left = put_id(ids, n_left, next[i], &after_end);
-        }
-    }
-    for (; pos < n_ids; pos++)
-        n_left = put_id(ids, n_left, new_ids[ids[pos] + 1], &after_end);
-    return n_left;
-}
-
-void w2v_ids_join(w2v_joining *joining) {
+void w2v_ids_join(const w2v_text_kernels *kernels, w2v_joining *joining) {
     for (int64_t block; (block = atomic_add(&joining->n_begun, 1) - 1) < joining->n_blocks;) {
         const int64_t begin = block ? joining->ends[block - 1] : 0;
         int32_t *ids = joining->ids + begin;
         int64_t n = joining->ends[block] - begin;
         if (joining->new_ids)
-            n = w2v_ids_renumber(ids, n, joining->new_ids[block]);
+            n = kernels->renumber(ids, n, joining->new_ids[block]);
         arrivals_await(&joining->n_moved, block);
         int32_t *end = joining->ids + joining->n_ids;
         const int repeats = n > 0 && ids[0] == W2V_LINE_END && (joining->n_ids == 0 || end[-1] == W2V_LINE_END);

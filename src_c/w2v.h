@@ -36,6 +36,9 @@ enum {
 
 /* ---- corpus and vocabulary ---- */
 
+/* What works on many bytes or ids at a time (text_kernels.h), by instruction set: see w2v_text_kernels_get. */
+typedef struct w2v_text_kernels w2v_text_kernels;
+
 /* The distinct words met so far, each with an id (in order of first sight) and a count: a hash table. One
  * thread may write to it, or any number may look words up. After W2V_ERR_MEMORY or W2V_ERR_TOO_MANY only
  * destroy it. */
@@ -60,7 +63,8 @@ typedef struct {
     int64_t nul_byte;     /* OUT where the NUL byte is, after W2V_ERR_NUL_BYTE */
 } w2v_block;
 
-w2v_status w2v_counter_create(w2v_counter **counter /* OUT */);
+/* Room for `n_expected` words is made at once when that for a few thousand is used up. */
+w2v_status w2v_counter_create(w2v_counter **counter /* OUT */, int64_t n_expected);
 void w2v_counter_destroy(w2v_counter *counter);
 int64_t w2v_counter_size(const w2v_counter *counter);
 void w2v_counter_counts(const w2v_counter *counter, int64_t *counts /* OUT [1 + size]: of no word, then of each */);
@@ -69,8 +73,8 @@ const uint8_t *w2v_counter_word(const w2v_counter *counter, int64_t id, int64_t 
 /* Text is cut at ASCII white space, a line ends at '\n', and a NUL byte is refused. Tokens are taken as
  * they are. The _count functions give new words an id and count all; the _lookup functions leave unknown
  * words out. */
-w2v_status w2v_text_count(w2v_counter *counter, w2v_block *block);
-w2v_status w2v_text_lookup(const w2v_counter *counter, w2v_block *block);
+w2v_status w2v_text_count(const w2v_text_kernels *kernels, w2v_counter *counter, w2v_block *block);
+w2v_status w2v_text_lookup(const w2v_text_kernels *kernels, const w2v_counter *counter, w2v_block *block);
 w2v_status w2v_tokens_count(w2v_counter *counter, w2v_block *block);
 w2v_status w2v_tokens_lookup(const w2v_counter *counter, w2v_block *block);
 
@@ -89,10 +93,6 @@ w2v_status w2v_counter_sort(const w2v_counter *counter, const int64_t *counts, i
 /* realloc for ids, in huge pages where the system has them; NULL if there is no memory for so many. */
 int32_t *w2v_ids_resize(int32_t *ids, int64_t capacity);
 
-/* Replace each id by new_ids[id + 1], drop those that become -2 or lower, and line ends that then repeat.
- * new_ids[0] must be W2V_LINE_END. ids INOUT [n_ids]; returns how many are left. */
-int64_t w2v_ids_renumber(int32_t *ids, int64_t n_ids, const int32_t *new_ids);
-
 /* Blocks of ids, one behind the other, that become one, in place: each is renumbered and, when the one before is where
  * it belongs, moved to the end of that, without line ends that then repeat. Any number of threads share the work: each
  * calls w2v_ids_join. */
@@ -100,11 +100,11 @@ typedef struct {
     int32_t *ids;                  /* INOUT all blocks */
     int64_t n_blocks;
     const int64_t *ends;           /* IN    [n_blocks] where they end */
-    const int32_t *const *new_ids; /* IN    [n_blocks] for each as for w2v_ids_renumber; NULL: ids stay what they are */
+    const int32_t *const *new_ids; /* IN    [n_blocks] for each as in text_kernels.h; NULL: ids stay what they are */
     int64_t n_begun, n_moved;      /* INOUT blocks, 0 at first; atomic */
     int64_t n_ids;                 /* INOUT in the blocks that are moved, 0 at first; only who moves one may look */
 } w2v_joining;
-void w2v_ids_join(w2v_joining *joining);
+void w2v_ids_join(const w2v_text_kernels *kernels, w2v_joining *joining);
 
 typedef struct {
     uint64_t sum;        /* tells these ids from others, unless somebody means to deceive */
@@ -129,6 +129,7 @@ int w2v_openmp_version(void);           /* the _OPENMP date, 0 in a serial build
 /* The chosen kernels (kernels.h), or the best ones: handed to what is not linked with them. */
 typedef struct w2v_kernels w2v_kernels;
 const w2v_kernels *w2v_kernels_get(void);
+const w2v_text_kernels *w2v_text_kernels_get(void);
 
 /* ---- noise words (sampler.c) ---- */
 

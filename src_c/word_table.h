@@ -22,6 +22,7 @@ struct w2v_counter {
     int64_t n_slots;  /* a power of two */
     int shift;        /* 64 - log2(n_slots): what is above these bits of a hash is its slot */
     int64_t n_words;
+    int64_t n_expected; /* of them, as far as the caller can guess */
     int64_t words_capacity; /* of ends */
     int64_t *ends;          /* [n_words] where each word ends in `bytes`; there the next one begins */
     uint8_t *bytes;         /* [bytes_capacity] */

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastw2v._corpus import LINE_END, WordCounter, renumber
+from fastw2v._corpus import LINE_END, WordCounter
 from fastw2v.corpus import Corpus, build_vocabulary
 from fastw2v.errors import EmptyVocabularyError
 from fastw2v.vocabulary import (
@@ -104,35 +104,20 @@ def test_counters_without_a_common_word_are_merged_as_fast_as_words_are_added(
     assert ended - added < 5 * (added - began)
 
 
-@given(st.lists(st.integers(-1, 9)), st.lists(st.booleans(), min_size=10, max_size=10))
-def test_renumbering_drops_unknown_words_and_the_line_ends_that_then_repeat(
-    ids: list[int], is_known: list[bool]
-) -> None:
-    known = [id for id in range(10) if is_known[id]]
-    expected: list[int] = []
-    for id in ids:
-        if id == LINE_END and expected[-1:] != [LINE_END]:
-            expected.append(LINE_END)
-        elif id in known:
-            expected.append(known.index(id))
-    array = np.array(ids, np.int32)
-    n_left = renumber(array, renumbering(10, np.array(known, np.int32)))
-    assert array[:n_left].tolist() == expected
+@pytest.mark.parametrize("n_expected", [0, 6_000, 7_000, 100_000])
+def test_words_are_counted_alike_whatever_number_of_them_is_expected(n_expected: int) -> None:
+    counter = WordCounter(n_expected)
+    words = [b"%d" % number for number in range(20_000)]
+    for word in words + words[::3]:
+        counter.add(word, 1)
+    assert counter.counts().tolist() == [2, 1, 1] * 6_666 + [2, 1]
+    assert counter.words(np.array([0, 19_999], np.int32)) == ["0", "19999"]
 
 
-@pytest.mark.parametrize("share", [0.01, 0.3, 0.9])
-def test_many_ids_are_renumbered_as_one_by_one(share: float) -> None:
-    rng = np.random.default_rng(1)
-    for n in [*range(20), 1_000, 10_007]:
-        ids = rng.integers(LINE_END, 20, n, dtype=np.int32)
-        new_ids = np.arange(LINE_END, 20, dtype=np.int32)
-        new_ids[1:][rng.random(20) < share] = UNKNOWN
-        expected: list[int] = []
-        for id in new_ids[ids + 1].tolist():
-            if id != UNKNOWN and not (id == LINE_END and expected[-1:] == [LINE_END]):
-                expected.append(id)
-        n_left = renumber(ids, new_ids)
-        assert ids[:n_left].tolist() == expected
+@pytest.mark.parametrize("n_expected", [-1, 2**31])
+def test_no_such_number_of_words_is_expected(n_expected: int) -> None:
+    with pytest.raises(ValueError, match="no such number of words"):
+        WordCounter(n_expected)
 
 
 def test_the_renumbering_of_an_unkept_word_is_unknown() -> None:
