@@ -19,7 +19,7 @@ w2v_status w2v_learner_init(w2v_learner *learner, const w2v_plan *plan) {
     learner->n_numbers = (row_numbers(plan) + width - 1) / width * width;
     learner->hidden = malloc(2 * (size_t)n_windows * sizeof *learner->hidden);
     learner->hidden_rows = aligned_new(2 * (size_t)(n_windows * plan->stride) * sizeof(w2v_real));
-    learner->scratch = malloc((size_t)W2V_TILE_SCRATCH(n_inputs, w2v_most_targets(plan)) * sizeof(w2v_real));
+    learner->scratch = aligned_new((size_t)W2V_TILE_SCRATCH(n_inputs, w2v_most_targets(plan)) * sizeof(w2v_real));
     learner->input_steps = malloc((size_t)n_contexts * sizeof *learner->input_steps);
     learner->target_steps = malloc((size_t)(w2v_most_targets(plan) + 1) * sizeof *learner->target_steps);
     learner->hit_weights = malloc((size_t)n_inputs * sizeof *learner->hit_weights);
@@ -42,7 +42,7 @@ w2v_status w2v_learner_init(w2v_learner *learner, const w2v_plan *plan) {
 void w2v_learner_free(w2v_learner *learner) {
     free(learner->hidden);
     aligned_free(learner->hidden_rows);
-    free(learner->scratch);
+    aligned_free(learner->scratch);
     free(learner->input_steps);
     free(learner->target_steps);
     free(learner->hit_weights);

@@ -123,9 +123,8 @@ int w2v_problem_takes(const w2v_problem *problem, const w2v_plan *plan, const w2
 /* Bring near what add_path will read: of the tokens that come within reach, where their paths begin, and a little
  * before a token becomes the centre, its path. */
 static void fetch_paths(const w2v_tree *tree, const w2v_window *window) {
-    enum { AHEAD = 2, LINE_NODES = W2V_CACHE_LINE / sizeof *tree->nodes };
-    const int64_t next = window->pos + AHEAD < window->entered ? window->pos + AHEAD : window->entered - 1;
-    const int64_t start = tree->offsets[window->tokens[next]];
+    enum { LINE_NODES = W2V_CACHE_LINE / sizeof *tree->nodes };
+    const int64_t start = tree->offsets[window->tokens[window->soon]];
     W2V_PREFETCH_READ(tree->nodes + start);
     W2V_PREFETCH_READ(tree->nodes + start + LINE_NODES);
     W2V_PREFETCH_READ(tree->codes + start);

@@ -4,8 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
+
 /* 65,536 places keep a shard's bookkeeping below a thousandth of its work while threads still finish together. */
-enum { SHARD_PLACES = 65536, MIN_SHARDS = 64, MIN_SHARD_PLACES = 1024 };
+enum { SHARD_PLACES = 65536, MIN_SHARDS = 64, MIN_SHARD_PLACES = 1024, AHEAD = 2 };
+/* Longer paths, which nearly no text has, count as so long. */
+enum { LONGEST_PATH = 63 };
 
 static int64_t shard_places(int64_t n_ids) {
     int64_t places = n_ids / MIN_SHARDS;
@@ -18,6 +23,14 @@ int64_t w2v_shard_count(int64_t n_ids) {
 }
 
 int64_t w2v_walk_capacity(const w2v_plan *plan) { return W2V_WALK_PIECE + 4 * (int64_t)plan->window; }
+
+/* In a byte each, which stays in the second-level cache. */
+static uint8_t *path_lengths_new(const w2v_tree *tree, int64_t n_words) {
+    uint8_t *lengths = malloc((size_t)n_words);
+    for (int64_t w = 0; lengths && w < n_words; w++)
+        lengths[w] = (uint8_t)at_most(tree->offsets[w + 1] - tree->offsets[w], LONGEST_PATH);
+    return lengths;
+}
 
 w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *ids, int64_t n_ids) {
     memset(walk, 0, sizeof *walk);
@@ -32,10 +45,23 @@ w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *id
     walk->kept = malloc(3 * (size_t)walk->capacity * sizeof *walk->kept);
     walk->line_low = walk->kept + walk->capacity;
     walk->line_high = walk->line_low + walk->capacity;
-    return walk->kept ? W2V_OK : W2V_ERR_MEMORY;
+    const int by_paths = plan->tree && walk->n_lanes == 1;
+    if (by_paths) {
+        walk->order = malloc((size_t)walk->capacity * sizeof *walk->order);
+        walk->path_lengths = path_lengths_new(plan->tree, plan->n_words);
+    }
+    if (walk->kept && (!by_paths || (walk->order && walk->path_lengths))) return W2V_OK;
+    w2v_walk_free(walk);
+    return W2V_ERR_MEMORY;
 }
 
-void w2v_walk_free(w2v_walk *walk) { free(walk->kept); }
+void w2v_walk_free(w2v_walk *walk) {
+    free(walk->kept);
+    free(walk->order);
+    free(walk->path_lengths);
+    walk->kept = walk->order = NULL;
+    walk->path_lengths = NULL;
+}
 
 static int is_kept(w2v_walk *walk, int32_t id) {
     const uint32_t *keep_prob = walk->plan->keep_prob;
@@ -104,6 +130,18 @@ static void find_line_ends(w2v_walk *walk) {
     }
 }
 
+/* Centres begin .. end - 1, by the lengths of their paths and, of one length, as they stand. */
+static void order_centers(w2v_walk *walk, int64_t begin, int64_t end) {
+    int32_t next[LONGEST_PATH + 1] = {0}, place = (int32_t)begin;
+    for (int64_t p = begin; p < end; p++) next[walk->path_lengths[walk->kept[p]]]++;
+    for (int length = 0; length <= LONGEST_PATH; length++) {
+        const int32_t n = next[length];
+        next[length] = place;
+        place += n;
+    }
+    for (int64_t p = begin; p < end; p++) walk->order[next[walk->path_lengths[walk->kept[p]]]++] = (int32_t)p;
+}
+
 int w2v_walk_refill(w2v_walk *walk) {
     const int64_t window = walk->plan->window;
     if (walk->place >= walk->end) return 0;
@@ -130,11 +168,10 @@ int w2v_walk_refill(w2v_walk *walk) {
     find_line_ends(walk);
     walk->lane_length = (walk->n_ready - walk->first + walk->n_lanes - 1) / walk->n_lanes;
     walk->lane = walk->step = walk->taken = 0;
+    for (int64_t p = walk->first; walk->order && p < walk->n_ready; p += W2V_ALIKE_PATHS)
+        order_centers(walk, p, at_most(p + W2V_ALIKE_PATHS, walk->n_ready));
     return 1;
 }
-
-static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
 
 static int32_t draw_reach(w2v_walk *walk) {
     const w2v_plan *plan = walk->plan;
@@ -150,11 +187,11 @@ static int64_t reach_of_lane(const w2v_walk *walk) {
 
 int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
     const w2v_plan *plan = walk->plan;
-    int64_t pos, step, reach;
+    int64_t place, pos, step, reach;
     do {
         step = walk->step + walk->taken;
         if (step >= walk->lane_length) return 0;
-        pos = walk->first + walk->lane * walk->lane_length + step;
+        place = walk->first + walk->lane * walk->lane_length + step;
         if (!walk->lane && !walk->taken && step % W2V_ALIKE_REACH < walk->run) walk->drawn_reach = draw_reach(walk);
         reach = reach_of_lane(walk);
         if (++walk->taken < walk->run && step + 1 < walk->lane_length) continue;
@@ -163,13 +200,18 @@ int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
             walk->lane = 0;
             walk->step += walk->run;
         }
-    } while (pos >= walk->n_ready);
+    } while (place >= walk->n_ready);
 
+    /* All tokens near a centre must have entered, wherever in the order its turn is. */
+    const int64_t furthest = place + plan->window + (walk->order ? W2V_ALIKE_PATHS : 0);
+    pos = walk->order ? walk->order[place] : place;
     *window = (w2v_window){.tokens = walk->kept, .pos = pos, .number = walk->n_dropped + pos};
     window->low = at_least(pos - reach, walk->line_low[pos]);
     window->high = at_most(pos + reach + 1, walk->line_high[pos]);
-    window->entering = step == 0 ? at_least(pos - plan->window, 0) : at_most(pos + plan->window, walk->n_kept);
-    window->entered = at_most(pos + plan->window + 1, walk->n_kept);
+    window->entering = step == 0 ? at_least(place - plan->window, 0) : at_most(furthest, walk->n_kept);
+    window->entered = at_most(furthest + 1, walk->n_kept);
+    window->soon = at_most(place + AHEAD, walk->n_ready - 1);
+    if (walk->order) window->soon = walk->order[window->soon];
     return 1;
 }
 

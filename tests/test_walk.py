@@ -35,17 +35,13 @@ def numbered(lengths) -> list[list[int]]:
     return [list(range(a, b)) for a, b in pairwise(starts)]
 
 
-def make_plan(n_words: int, model: str = "sg", **numbers):
+def make_plan(n_words: int, model: str = "sg", **fields):
     vecs = _train.aligned_zeros(n_words, 1)
-    numbers = {"window": 5, "shrink_windows": False, "n_tokens": 1, **numbers}
-    return _train.Plan(
-        model=model,
-        loss="ns",
-        in_vecs=vecs,
-        out_vecs=vecs,
-        noise=_train.alias_build(np.ones(n_words)),
-        **numbers,
-    )
+    fields = {"window": 5, "shrink_windows": False, "n_tokens": 1, **fields}
+    if "tree" not in fields:
+        fields["noise"] = _train.alias_build(np.ones(n_words))
+    loss = "hs" if "tree" in fields else "ns"
+    return _train.Plan(model=model, loss=loss, in_vecs=vecs, out_vecs=vecs, **fields)
 
 
 def walk(plan, ids, epoch=0) -> list[tuple[int, list[int]]]:
@@ -63,6 +59,30 @@ def test_windows_are_the_twins_across_all_cuts(name, window):
         lines = numbered([min(length, 1500) for length in LINE_LENGTHS[name]])
     ids = twins.flat_ids(lines)
     assert walk(make_plan(len(ids), window=window), ids) == twins.windows(lines, window)
+
+
+@pytest.mark.parametrize("window", [1, 5, 40])
+@pytest.mark.parametrize("name", LINE_LENGTHS)
+def test_centres_of_a_tree_are_taken_by_the_lengths_of_their_paths(name, window):
+    lines = numbered(LINE_LENGTHS[name])
+    ids = twins.flat_ids(lines)
+    n_words = max(len(ids), 2)
+    tree = _train.tree_build(np.sort(np.random.default_rng(1).zipf(1.5, n_words).clip(max=10**6))[::-1])
+    plan = make_plan(n_words, window=window, tree=tree)
+    lengths = np.diff(tree[0])
+    n_pieces = 0
+    for shard in range(_train.shard_count(len(ids))):
+        windows = plan.windows(ids, shard, 0)
+        places = [center for center, _ in windows]
+        # Of nearly all pieces the places are whole blocks of ALIKE_PATHS; look for each block at where it must be.
+        while places:
+            block = [place for place in places[: twins.ALIKE_PATHS] if place < min(places) + twins.ALIKE_PATHS]
+            assert set(block) == set(range(min(block), min(block) + len(block)))
+            assert block == sorted(block, key=lambda place: (lengths[place], place))
+            places = places[len(block) :]
+            n_pieces += len(block) < twins.ALIKE_PATHS
+    assert sorted(walk(plan, ids)) == twins.windows(lines, window)
+    assert n_pieces <= 4 + len(ids) // 256
 
 
 @settings(max_examples=25)

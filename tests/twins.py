@@ -22,6 +22,7 @@ LINE_END = -1
 NOISE_POOL = 2048
 TILE_DISTINCT = 16
 ALIKE_REACH = 32
+ALIKE_PATHS = 64
 SCORE_LIMIT = 16.0  # W2V_SCORE_LIMIT
 U64 = (1 << 64) - 1
 
@@ -296,7 +297,8 @@ def read_windows(
     """The tokens that are kept, and (place of the centre, places of its contexts) for each window that has any.
 
     Of a single shard that is one piece of the walk; draws as it goes. `run` neighbours reach as far, and so do those of
-    half of the lanes for ALIKE_REACH steps, while the others reach as far as is left of window + 1.
+    half of the lanes for ALIKE_REACH steps, while the others reach as far as is left of window + 1. With a tree,
+    ALIKE_PATHS centres at a time are in the order of their paths' lengths.
     """
     kept = []  # (line, id)
     for number, line in enumerate(lines):
@@ -304,6 +306,12 @@ def read_windows(
             threshold = 0xFFFFFFFF if tables.keep_prob is None else int(tables.keep_prob[id])
             if tables.keep_prob is None or rng.next() >> 32 <= threshold:
                 kept.append((number, id))
+    order = list(range(len(kept)))
+    if s.loss == "hs":
+        lengths = np.diff(tables.tree[0])
+        for first in range(0, len(kept), ALIKE_PATHS):
+            block = order[first : first + ALIKE_PATHS]
+            order[first : first + ALIKE_PATHS] = sorted(block, key=lambda p: lengths[kept[p][1]])
     length = -(-len(kept) // n_lanes)
     windows = []
     drawn = s.window
@@ -311,8 +319,8 @@ def read_windows(
         if s.shrink_windows and lane == 0 and step % run == 0 and step % ALIKE_REACH < run:
             drawn = 1 + rng.below(s.window)[0]
         reach = s.window + 1 - drawn if s.shrink_windows and 2 * lane >= n_lanes else drawn
-        pos = lane * length + step
-        if pos < len(kept):
+        if lane * length + step < len(kept):
+            pos = order[lane * length + step]
             around = range(max(0, pos - reach), min(len(kept), pos + 1 + reach))
             windows.append((pos, [p for p in around if kept[p][0] == kept[pos][0] and p != pos]))
     return [id for _, id in kept], [window for window in windows if window[1]]
