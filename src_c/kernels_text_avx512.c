@@ -37,16 +37,16 @@ static int64_t find_spaces(const uint8_t *text, int64_t n_bytes, int32_t *places
     return to - places;
 }
 
-/* Those of a vector's line ends after which, or before the first of which, there is a word since the last line end. */
-W2V_INLINE uint32_t first_ends(uint32_t ends, uint32_t words, uint32_t after_end) {
-    uint32_t first = 0;
-    for (uint32_t between = words; ends; ends &= ends - 1) {
+/* Of a vector's line ends those that stay: there is a word, or the beginning of all, since the line end before. */
+W2V_INLINE uint32_t ends_that_stay(uint32_t ends, uint32_t words, uint32_t after_end) {
+    uint32_t stay = 0;
+    for (uint32_t since = words; ends; ends &= ends - 1) {
         const uint32_t end = ends & (0 - ends); /* the lowest */
-        if ((between & (end - 1)) || !after_end) first |= end;
-        between &= 0 - end;
+        if ((since & (end - 1)) || !after_end) stay |= end;
+        since &= 0 - end; /* words behind it */
         after_end = 1;
     }
-    return first;
+    return stay;
 }
 
 static int64_t renumber(int32_t *ids, int64_t n_ids, const int32_t *new_ids) {
@@ -63,12 +63,12 @@ static int64_t renumber(int32_t *ids, int64_t n_ids, const int32_t *new_ids) {
         const uint32_t ends = _mm512_mask_cmpeq_epi32_mask(there, next, line_end);
         uint32_t left = words;
         if (ends) { /* seldom */
-            left |= first_ends(ends, words, after_end);
+            left |= ends_that_stay(ends, words, after_end);
             after_end = ends > words;
         } else {
             after_end &= words == 0;
         }
-        /* What is behind these ids has been read, or is none of ids[pos + WIDTH ..]: n_left <= pos. */
+        /* What this overwrites has been read: n_left <= pos. */
         _mm512_mask_storeu_epi32(ids + n_left, there, _mm512_maskz_compress_epi32((__mmask16)left, next));
         n_left += n_bits(left);
     }
