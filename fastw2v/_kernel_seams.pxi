@@ -156,7 +156,7 @@ def rows_sum(matrix, lists, scales, *, int64_t dim=0, isa=None):
 
 
 def rows_add(matrix, lists, scales, steps, *, int64_t dim=0, isa=None):
-    """Add scales[length] * steps[l] to the rows of each list, as often as they are named; `dim` numbers, or all for 0."""
+    """Add scales[length] * steps[l] to the rows of each list, as often as they are named: `dim` numbers, 0 for all."""
     cdef Lists l = Lists(matrix, lists, scales)
     cdef const w2v_kernels *kernels = kernels_of(isa)
     cdef int64_t n = whole_vectors(kernels, matrix, dim)

@@ -176,7 +176,8 @@ static w2v_status insert_word(w2v_counter *counter, const word_key *key, word_sl
 /* Whether the words of `from` will not fit, by those that were new among its first `n_seen` slots. Words come in the
  * order of their hashes: where they have been put, the table is as full already as all of it will be in the end. */
 static int will_overflow(const w2v_counter *counter, int64_t n_before, const w2v_counter *from, int64_t n_seen) {
-    const double room = (double)(most_words(counter->n_slots) - n_before), seen = (double)n_seen / (double)from->n_slots;
+    const double room = (double)(most_words(counter->n_slots) - n_before);
+    const double seen = (double)n_seen / (double)from->n_slots;
     return (double)(counter->n_words - n_before) > room * (seen + 1.0 / 256); /* few words prove nothing */
 }
 

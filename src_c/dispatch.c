@@ -1,7 +1,7 @@
 /* dispatch.c: which kernels this CPU runs, asked once, in one place.
  *
  * A table is offered only if it was compiled in, the CPU has its instructions (CPUID) and the operating system
- * saves its registers (XGETBV). The chosen table is the library's only mutable global. */
+ * saves its registers (XGETBV). The chosen tables are the library's only mutable globals. */
 #include <string.h>
 
 #include "kernels.h"
@@ -86,20 +86,26 @@ const w2v_kernels *w2v_kernels_find(const char *isa) {
     return NULL;
 }
 
+static const w2v_text_kernels *text_kernels_of(const char *isa) {
+#ifdef W2V_WITH_TEXT_AVX512
+    if (!strcmp(isa, "avx512") && x86_level() >= HAS_VBMI2) return &w2v_text_avx512;
+#endif
+    (void)isa;
+    return &w2v_text_base;
+}
+
 static const w2v_kernels *chosen;
+static const w2v_text_kernels *chosen_text = &w2v_text_base;
 
 int w2v_isa_select(const char *name) {
     const w2v_kernels *found = w2v_kernels_find(name);
-    if (found) chosen = found;
-    return found != NULL;
+    if (!found) return 0;
+    chosen = found;
+    chosen_text = text_kernels_of(found->isa);
+    return 1;
 }
 
 const w2v_kernels *w2v_kernels_get(void) { return chosen ? chosen : w2v_kernels_find(NULL); }
 const char *w2v_isa_name(void) { return w2v_kernels_get()->isa; }
 
-const w2v_text_kernels *w2v_text_kernels_get(void) {
-#ifdef W2V_WITH_TEXT_AVX512
-    if (!strcmp(w2v_isa_name(), "avx512") && x86_level() >= HAS_VBMI2) return &w2v_text_avx512;
-#endif
-    return &w2v_text_base;
-}
+const w2v_text_kernels *w2v_text_kernels_get(void) { return chosen_text; }

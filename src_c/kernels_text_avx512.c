@@ -1,5 +1,5 @@
-/* kernels_text_avx512.c: the kernels of counting with AVX-512 (F, BW, VBMI2): what is wanted of a vector is moved to its
- * front, and how much that was is counted, so that no loop ends where only the text knows. */
+/* kernels_text_avx512.c: the kernels of counting with AVX-512 (F, BW, VBMI2): what is wanted of a vector is moved to
+ * its front, and how much that was is counted, so that no loop ends where only the text knows. */
 #include <immintrin.h>
 
 #include "base.h"

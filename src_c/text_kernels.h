@@ -18,8 +18,8 @@ struct w2v_text_kernels {
      * written than that. */
     int64_t (*find_spaces)(const uint8_t *text, int64_t n_bytes, int32_t *places /* OUT [n_bytes + W2V_TEXT_CHUNK] */,
                            int *has_nul /* OUT whether one of the bytes is NUL */);
-    /* Replace each id by new_ids[id + 1], drop those that become -2 or lower, and line ends that then repeat. new_ids[0]
-     * must be W2V_LINE_END. Returns how many are left. */
+    /* Replace each id by new_ids[id + 1], drop those that become -2 or lower, and line ends that then repeat.
+     * new_ids[0] must be W2V_LINE_END. Returns how many are left. */
     int64_t (*renumber)(int32_t *ids /* INOUT [n_ids] */, int64_t n_ids, const int32_t *new_ids);
 };
 

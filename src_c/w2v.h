@@ -129,7 +129,7 @@ int w2v_openmp_version(void);           /* the _OPENMP date, 0 in a serial build
 /* The chosen kernels (kernels.h), or the best ones: handed to what is not linked with them. */
 typedef struct w2v_kernels w2v_kernels;
 const w2v_kernels *w2v_kernels_get(void);
-const w2v_text_kernels *w2v_text_kernels_get(void);
+const w2v_text_kernels *w2v_text_kernels_get(void); /* those for any CPU until there is a choice */
 
 /* ---- noise words (sampler.c) ---- */
 

@@ -91,7 +91,8 @@ w2v_status w2v_counter_sort(const w2v_counter *counter, const int64_t *counts, i
             }
     w2v_status status = W2V_OK;
     for (int64_t first = 0, end; first < n && status == W2V_OK; first = end) {
-        for (end = first + 1; end < n && sorted[end].rank == sorted[first].rank && sorted[end].start == sorted[first].start;)
+        for (end = first + 1;
+             end < n && sorted[end].rank == sorted[first].rank && sorted[end].start == sorted[first].start;)
             end++;
         if (end - first > 1)
             status = sort_tied(counter, sorted + first, end - first);

@@ -4,7 +4,8 @@
  *
  * malloc and its kin are ours when the instruction they return to lies in a watched range of addresses: the code of our
  * extension modules, or, for large blocks, the interpreter's. NumPy asks for the data of arrays through `array_memory`.
- * Writes are ours when they go to a regular file. Allocations of our modules that are still alive are counted: leaks. */
+ * Writes are ours when they go to a regular file. Allocations of our modules that are still alive are counted:
+ * leaks. */
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <fcntl.h>

@@ -2,9 +2,9 @@
  *
  *     cc -O1 -g -fsanitize=thread -shared -fPIC -pthread tests/c/threads.c -o threads.so
  *
- * GCC's libgomp synchronises with futexes, which ThreadSanitizer does not see: every barrier would be a false alarm. This
- * one does the same with what it knows, and is loaded before libgomp. What is missing here falls through to libgomp, and
- * .ci/tsan fails if our modules want more than this. */
+ * GCC's libgomp synchronises with futexes, which ThreadSanitizer does not see: every barrier would be a false alarm.
+ * This one does the same with what it knows, and is loaded before libgomp. What is missing here falls through to
+ * libgomp, and .ci/tsan fails if our modules want more than this. */
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
