@@ -70,19 +70,18 @@ def test_centres_of_a_tree_are_taken_by_the_lengths_of_their_paths(name, window)
     tree = _train.tree_build(np.sort(np.random.default_rng(1).zipf(1.5, n_words).clip(max=10**6))[::-1])
     plan = make_plan(n_words, window=window, tree=tree)
     lengths = np.diff(tree[0])
-    n_pieces = 0
+    n_short = 0
     for shard in range(_train.shard_count(len(ids))):
-        windows = plan.windows(ids, shard, 0)
-        places = [center for center, _ in windows]
-        # Of nearly all pieces the places are whole blocks of ALIKE_PATHS; look for each block at where it must be.
+        places = [center for center, _ in plan.windows(ids, shard, 0)]
         while places:
-            block = [place for place in places[: twins.ALIKE_PATHS] if place < min(places) + twins.ALIKE_PATHS]
-            assert set(block) == set(range(min(block), min(block) + len(block)))
+            first, n = min(places), twins.ALIKE_PATHS
+            block = [place for place in places[:n] if place < first + n]
+            assert sorted(block) == list(range(first, first + len(block)))
             assert block == sorted(block, key=lambda place: (lengths[place], place))
             places = places[len(block) :]
-            n_pieces += len(block) < twins.ALIKE_PATHS
+            n_short += len(block) < n
     assert sorted(walk(plan, ids)) == twins.windows(lines, window)
-    assert n_pieces <= 4 + len(ids) // 256
+    assert n_short <= 4 + len(ids) // 256  # the last ones of pieces of the walk
 
 
 @settings(max_examples=25)
