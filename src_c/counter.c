@@ -15,7 +15,7 @@
 #include "word_table.h"
 
 enum { BATCH = 128, MOST_KEYS = BATCH + 1 }; /* the last word of a batch may end a line */
-enum { PIECE = 32 * W2V_TEXT_CHUNK };       /* of text whose white space is found at once */
+enum { PIECE = 32 * W2V_TEXT_CHUNK };        /* of text whose white space is found at once */
 enum { SPAN = 64, LOG_FIRST_SLOTS = 13, FIRST_SLOTS = 1 << LOG_FIRST_SLOTS };
 enum { FIRST_WORDS = 1 << 12, FIRST_BYTES = 1 << 16 };
 
@@ -285,7 +285,7 @@ W2V_INLINE void put_line_end(const w2v_counter *known, word_key **next) {
     *(*next)++ = (word_key){0, (uint64_t)END_OF_LINE << 56, known->slots, NULL, 0}; /* in no slot is that */
 }
 
-/* The next piece of a block's text: where its white space is, with the first byte of the padding at most. */
+/* Where the next piece of a block's text has white space; the last piece reaches into the padding, which is some. */
 W2V_INLINE w2v_status spaces_of_piece(const w2v_text_kernels *kernels, w2v_block *block, int64_t pos, int32_t *places,
                                       int64_t *n_places) {
     const int64_t left = (block->n_bytes - pos) / W2V_TEXT_CHUNK * W2V_TEXT_CHUNK + W2V_TEXT_CHUNK;

@@ -8,9 +8,11 @@ static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* 65,536 places keep a shard's bookkeeping below a thousandth of its work while threads still finish together. */
-enum { SHARD_PLACES = 65536, MIN_SHARDS = 64, MIN_SHARD_PLACES = 1024, AHEAD = 2 };
-/* Longer paths, which nearly no text has, count as so long. */
-enum { LONGEST_PATH = 63 };
+enum { SHARD_PLACES = 65536, MIN_SHARDS = 64, MIN_SHARD_PLACES = 1024 };
+enum {
+    AHEAD = 2,         /* turns between a centre and the one that is `soon` */
+    LONGEST_PATH = 63, /* longer ones, which nearly no text has, count as so long */
+};
 
 static int64_t shard_places(int64_t n_ids) {
     int64_t places = n_ids / MIN_SHARDS;
@@ -132,12 +134,12 @@ static void find_line_ends(w2v_walk *walk) {
 
 /* Centres begin .. end - 1, by the lengths of their paths and, of one length, as they stand. */
 static void order_centers(w2v_walk *walk, int64_t begin, int64_t end) {
-    int32_t next[LONGEST_PATH + 1] = {0}, place = (int32_t)begin;
+    int32_t next[LONGEST_PATH + 1] = {0}, turn = (int32_t)begin;
     for (int64_t p = begin; p < end; p++) next[walk->path_lengths[walk->kept[p]]]++;
     for (int length = 0; length <= LONGEST_PATH; length++) {
         const int32_t n = next[length];
-        next[length] = place;
-        place += n;
+        next[length] = turn;
+        turn += n;
     }
     for (int64_t p = begin; p < end; p++) walk->order[next[walk->path_lengths[walk->kept[p]]]++] = (int32_t)p;
 }
@@ -185,13 +187,15 @@ static int64_t reach_of_lane(const w2v_walk *walk) {
     return is_drawn ? walk->drawn_reach : plan->window + 1 - walk->drawn_reach;
 }
 
+static int64_t pos_at(const w2v_walk *walk, int64_t turn) { return walk->order ? walk->order[turn] : turn; }
+
 int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
     const w2v_plan *plan = walk->plan;
-    int64_t place, pos, step, reach;
+    int64_t turn, step, reach;
     do {
         step = walk->step + walk->taken;
         if (step >= walk->lane_length) return 0;
-        place = walk->first + walk->lane * walk->lane_length + step;
+        turn = walk->first + walk->lane * walk->lane_length + step;
         if (!walk->lane && !walk->taken && step % W2V_ALIKE_REACH < walk->run) walk->drawn_reach = draw_reach(walk);
         reach = reach_of_lane(walk);
         if (++walk->taken < walk->run && step + 1 < walk->lane_length) continue;
@@ -200,18 +204,17 @@ int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
             walk->lane = 0;
             walk->step += walk->run;
         }
-    } while (place >= walk->n_ready);
+    } while (turn >= walk->n_ready);
 
     /* All tokens near a centre must have entered, wherever in the order its turn is. */
-    const int64_t furthest = place + plan->window + (walk->order ? W2V_ALIKE_PATHS : 0);
-    pos = walk->order ? walk->order[place] : place;
+    const int64_t furthest = turn + plan->window + (walk->order ? W2V_ALIKE_PATHS : 0);
+    const int64_t pos = pos_at(walk, turn);
     *window = (w2v_window){.tokens = walk->kept, .pos = pos, .number = walk->n_dropped + pos};
     window->low = at_least(pos - reach, walk->line_low[pos]);
     window->high = at_most(pos + reach + 1, walk->line_high[pos]);
-    window->entering = step == 0 ? at_least(place - plan->window, 0) : at_most(furthest, walk->n_kept);
+    window->entering = step == 0 ? at_least(turn - plan->window, 0) : at_most(furthest, walk->n_kept);
     window->entered = at_most(furthest + 1, walk->n_kept);
-    window->soon = at_most(place + AHEAD, walk->n_ready - 1);
-    if (walk->order) window->soon = walk->order[window->soon];
+    window->soon = pos_at(walk, at_most(turn + AHEAD, walk->n_ready - 1));
     return 1;
 }
 

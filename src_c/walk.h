@@ -15,8 +15,8 @@
  * several lanes, the first half reaches as far as was drawn, the others as far as is left of W + 1: windows that share
  * noise words should not all be wide or all narrow, which costs quality where steps are large.
  *
- * Of hierarchical softmax's centres, W2V_ALIKE_PATHS at a time are taken in the order of their paths' lengths, for the
- * same reason: what is done for each node of a path ends where it ended before. */
+ * With one lane, hierarchical softmax's centres are taken in the order of their paths' lengths, W2V_ALIKE_PATHS at a
+ * time, for the same reason: what is done for each node of a path ends where it ended before. */
 #ifndef W2V_WALK_H
 #define W2V_WALK_H
 
@@ -29,7 +29,7 @@ typedef struct {
     const int32_t *tokens;
     int64_t pos, low, high;
     int64_t number; /* of the centre among the shard's kept tokens */
-    int64_t soon;   /* the place of a centre that will have its turn a little later */
+    int64_t soon;   /* pos of a centre that will have its turn a little later */
     int64_t entering, entered; /* tokens[entering .. entered-1] come within reach of a lane with this centre, of its
                                 * line or not: a window's have, now or with an earlier centre since the last refill */
 } w2v_window;
@@ -48,17 +48,17 @@ typedef struct {
     int32_t line_start;            /* of the line that is being read */
     int64_t first, n_ready;        /* the centres of this piece; tokens before and after are context only */
     int64_t n_dropped;             /* tokens before kept[0] */
-    int32_t *order;                /* [capacity] which centre's turn it is in place of kept[p]; NULL: its own */
+    int32_t *order;                /* [capacity] turn p is that of the centre kept[order[p]]; NULL: of kept[p] */
     uint8_t *path_lengths;         /* [V] if there is such an order */
     int64_t n_lanes, lane_length, run; /* `run` neighbours are taken from a lane before the next one's turn ... */
-    int64_t lane, step, taken;     /* ... so place first + lane * lane_length + step + taken is looked at next */
+    int64_t lane, step, taken;     /* ... so turn first + lane * lane_length + step + taken is next */
     int64_t drawn_reach;           /* how far windows of the first half of the lanes reach now */
 } w2v_walk;
 
 enum {
     W2V_WALK_PIECE = 1024, /* kept tokens between two refills: how often the caller gets to look up */
     W2V_ALIKE_REACH = 32,
-    W2V_ALIKE_PATHS = 64, /* the rows of so many tokens still are in the first-level cache */
+    W2V_ALIKE_PATHS = 64, /* rows of so many tokens fit into a first-level cache; more gain little */
 };
 
 /* The most tokens that a piece can have. */
