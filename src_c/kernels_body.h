@@ -107,7 +107,14 @@ W2V_INLINE vec scores_block(w2v_real *const *inputs, w2v_real *const *targets, i
 enum { AT_ONCE, INPUTS_APART, BOTH_APART };
 
 /* Rows that will be wanted next are prefetched a line at a time between the arithmetic: all at once, they would wait
- * for each other. By fours, of which the last may look past the end. In the order of base.h. */
+ * for each other. In the order of base.h, a line whenever a vector begins one of those that are worked on. */
+enum { LINE = W2V_CACHE_LINE / sizeof(w2v_real) };
+W2V_INLINE int begins_line(int64_t n_done) { return V_WIDTH >= LINE || n_done % LINE == 0; }
+W2V_INLINE w2v_inward lines_within(int64_t from, int64_t to) {
+    return inward_from(from, from + (to - from + LINE - 1) / LINE * LINE, LINE);
+}
+
+/* By fours, of which the last may look past the end. */
 W2V_INLINE void fetch_lines(w2v_real *const *rows, int32_t n_rows, int64_t d) {
     for (int32_t i = 0; i < n_rows; i += 4) {
         W2V_UNROLL
@@ -125,26 +132,29 @@ W2V_INLINE void move_block(const w2v_tile *tile, int32_t first_target, int64_t f
     w2v_real *const *own_steps = where == BOTH_APART ? tile->target_steps : own;
     w2v_real *const *target_steps = own_steps + first_target;
     const int fetches = tile->n_fetch > first_target;
+    const int32_t n_own_fetches = at_most(tile->n_inputs, tile->n_fetch);
     w2v_real *const *fetch = fetches ? tile->fetch + first_target : targets;
     w2v_real *const *inputs = tile->inputs, *const *input_steps = where == AT_ONCE ? inputs : tile->input_steps;
-    w2v_inward order = inward_from(from, to, V_WIDTH);
+    w2v_inward lines = lines_within(from, to);
     for (int64_t d = from; d < to; d += V_WIDTH) {
         const w2v_real *g_i = g;
-        const int64_t fetch_d = inward_next(&order);
         vec y_old[V_BLOCK], y_new[V_BLOCK];
         W2V_UNROLL
         for (int t = has_own; t < NT; t++) y_old[t] = y_new[t] = v_load(targets[t] + d);
         W2V_UNROLL
         for (int t = has_own; t < NT && where == BOTH_APART; t++) y_new[t] = v_load(target_steps[t] + d);
-        W2V_UNROLL
-        for (int t = has_own; t < NT && fetches; t++) W2V_PREFETCH(fetch[t] + fetch_d);
+        if (begins_line(d - from)) {
+            const int64_t line = inward_next(&lines);
+            if (has_own) fetch_lines(tile->fetch, n_own_fetches, line);
+            W2V_UNROLL
+            for (int t = has_own; t < NT && fetches; t++) W2V_PREFETCH(fetch[t] + line);
+        }
         for (int32_t i = 0; i < tile->n_inputs; i++, g_i += NT) {
             vec x = v_load(inputs[i] + d), step[2] = {x, v_zero()};
             if (has_own) {
                 const vec y = v_load(own[i] + d), g_i0 = v_set1(g_i[0]);
                 v_store(own_steps[i] + d, v_fma(g_i0, x, where == BOTH_APART ? v_load(own_steps[i] + d) : y));
                 step[0] = v_mul(g_i0, y);
-                if (i < tile->n_fetch) W2V_PREFETCH(tile->fetch[i] + fetch_d);
             } else if (where != AT_ONCE) {
                 step[0] = v_load(input_steps[i] + d);
             }
@@ -170,14 +180,14 @@ W2V_INLINE void move_one_input(const w2v_tile *tile, int32_t first_target, int64
     w2v_real *const *fetch = n_fetch > 0 ? tile->fetch + first_target : targets;
     const w2v_real *input = tile->inputs[0];
     w2v_real *input_step = tile->input_steps[0];
-    w2v_inward order = inward_from(from, to, V_WIDTH);
+    w2v_inward lines = lines_within(from, to);
     vec factors[V_BLOCK_ONE];
     W2V_UNROLL
     for (int t = 0; t < NT; t++) factors[t] = v_set1(g[t]);
     for (int64_t d = from; d < to; d += V_WIDTH) {
         const vec x = v_load(input + d);
         vec step[2] = {v_load(input_step + d), v_zero()};
-        fetch_lines(fetch, n_fetch, inward_next(&order));
+        if (begins_line(d - from)) fetch_lines(fetch, n_fetch, inward_next(&lines));
         W2V_UNROLL
         for (int t = 0; t < NT; t++) {
             const vec y = v_load(targets[t] + d);
