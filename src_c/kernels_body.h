@@ -1,6 +1,6 @@
 /* kernels_body.h: the kernels, written once over the vector words of a kernels_<isa>.c.
  *
- * Included by kernels_<isa>.c after the words (vec, V_WIDTH, V_BLOCK, V_BLOCK_ONE, V_SUMS, v_*) are defined; defines
+ * Included by kernels_<isa>.c after the words (vec, V_WIDTH, V_BLOCK, V_SUMS, V_BLOCK_ONE, v_*) are defined; defines
  * the table w2v_kernels_<isa>. Rows are padded to a multiple of every V_WIDTH, so no loop here has a tail.
  *
  * Racing updates. Threads call these kernels on shared rows without locks, and a row may change between its
@@ -198,6 +198,18 @@ W2V_INLINE void move_one_input(const w2v_tile *tile, int32_t first_target, int64
     }
 }
 
+/* One input and any block of targets, those of more than V_SUMS by halves. */
+W2V_INLINE vec one_input_block(w2v_real *const *input, w2v_real *const *targets, int64_t from, int64_t to,
+                               w2v_real *out, w2v_real *const *own, w2v_real *const *weights, int32_t first_target,
+                               w2v_real lr, const int NT, const int has_own) {
+    const int first = NT > V_SUMS ? (NT + 1) / 2 : NT, rest = NT - first;
+    vec loss = scores_block(input, targets, from, to, out, own, weights, first_target, lr, 1, first, has_own);
+    if (rest)
+        loss = v_add(loss, scores_block(input, targets + first, from, to, out + first, own, weights,
+                                        first_target + first, lr, 1, rest, 0));
+    return loss;
+}
+
 /* Inputs four, three or two at a time where the registers hold them (a last single one would be the slowest). Blocks of
  * more than V_BLOCK targets have one input. */
 W2V_INLINE vec inputs_by_blocks(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, w2v_real *out,
@@ -209,13 +221,14 @@ W2V_INLINE vec inputs_by_blocks(const w2v_tile *tile, int32_t first_target, int6
                : 4 * NT <= V_SUMS ? (left == 5 ? 3 : left > 4 ? 4 : left)
                : 3 * NT <= V_SUMS ? (left == 3 ? 3 : left > 1 ? 2 : 1)
                : left > 1 ? 2 : 1;
-#define BLOCK(NI) loss = v_add(loss, scores_block(inputs, targets, from, to, out, own, weights, first_target, lr, NI, \
-                                                  NT, has_own))
-        if (4 * NT <= V_SUMS && take == 4) BLOCK(4);
-        else if (3 * NT <= V_SUMS && take == 3) BLOCK(3);
-        else if (NT <= V_BLOCK && take == 2) BLOCK(2);
-        else BLOCK(1);
+#define BLOCK(NI) scores_block(inputs, targets, from, to, out, own, weights, first_target, lr, NI, NT, has_own)
+        vec more;
+        if (4 * NT <= V_SUMS && take == 4) more = BLOCK(4);
+        else if (3 * NT <= V_SUMS && take == 3) more = BLOCK(3);
+        else if (NT <= V_BLOCK && take == 2) more = BLOCK(2);
+        else more = one_input_block(inputs, targets, from, to, out, own, weights, first_target, lr, NT, has_own);
 #undef BLOCK
+        loss = v_add(loss, more);
         inputs += take;
         own += take;
         out += take * NT;
@@ -231,6 +244,7 @@ static void scores_of_width(const w2v_tile *tile, int32_t first_target, int64_t 
     switch (nt) {
         V_FOR_EACH_WIDTH(SCORES)
         V_FOR_EACH_WIDER(SCORES)
+        V_FOR_EACH_LONGER(SCORES)
     }
 #undef SCORES
 }
@@ -243,6 +257,7 @@ static vec factors_of_width(const w2v_tile *tile, int32_t first_target, int64_t 
     switch (nt) {
         V_FOR_EACH_WIDTH(FACTORS)
         V_FOR_EACH_WIDER(FACTORS)
+        V_FOR_EACH_LONGER(FACTORS)
     }
 #undef FACTORS
     return v_zero();
@@ -273,6 +288,7 @@ static void move_one_of_width(const w2v_tile *tile, int32_t first_target, int64_
     switch (nt) {
         V_FOR_EACH_WIDTH(MOVE)
         V_FOR_EACH_WIDER(MOVE)
+        V_FOR_EACH_LONGER(MOVE)
     }
 #undef MOVE
 }
@@ -358,13 +374,14 @@ static double one_input_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
     vec loss = v_zero();
 #define ONE(NT)                                                                                              \
     case NT:                                                                                                 \
-        loss = scores_block(tile->inputs, tile->targets, 0, n, factors, NULL, tile->weights, 0, lr, 1, NT, 0); \
+        loss = one_input_block(tile->inputs, tile->targets, 0, n, factors, NULL, tile->weights, 0, lr, NT, 0); \
         if (tile->target_steps) move_one_input(tile, 0, 0, n, factors, NT, BOTH_APART);                      \
         else move_one_input(tile, 0, 0, n, factors, NT, INPUTS_APART);                                       \
         break;
     switch (tile->n_targets) {
         V_FOR_EACH_WIDTH(ONE)
         V_FOR_EACH_WIDER(ONE)
+        V_FOR_EACH_LONGER(ONE)
     }
 #undef ONE
     return (double)v_sum(loss);

@@ -8,7 +8,7 @@
 W2V_INLINE void sum_columns(w2v_real *const *rows, const int32_t *starts, int32_t n_lists, int64_t d,
                             const w2v_real *scales, w2v_real *const *sums, const int NV) {
     for (int32_t list = 0; list < n_lists; list++) {
-        vec sum[V_BLOCK_ONE];
+        vec sum[V_SUMS];
         W2V_UNROLL
         for (int v = 0; v < NV; v++) sum[v] = v_zero();
         for (int32_t i = starts[list], end = starts[list + 1]; i < end; i++) {
@@ -29,7 +29,7 @@ W2V_INLINE void add_columns(w2v_real *const *rows, const int32_t *starts, int32_
                             const w2v_real *scales, w2v_real *const *steps, const int NV) {
     for (int32_t list = 0; list < n_lists; list++) {
         const vec scale = v_set1(scales[starts[list + 1] - starts[list]]);
-        vec step[V_BLOCK_ONE];
+        vec step[V_SUMS];
         W2V_UNROLL
         for (int v = 0; v < NV; v++) step[v] = v_mul(scale, v_load(steps[list] + d + v * V_WIDTH));
         for (int32_t i = starts[list], end = starts[list + 1]; i < end; i++) {
@@ -47,7 +47,7 @@ static void rows_sum(w2v_real *const *rows, const int32_t *starts, int32_t n_lis
                      w2v_real *const *sums) {
 #define SUM(NV)                                                                                              \
     case NV: sum_columns(rows, starts, n_lists, v * V_WIDTH, scales, sums, NV); break;
-    FOR_BLOCKS(v, nv, n / V_WIDTH, n_blocks(n / V_WIDTH, V_BLOCK_ONE))
+    FOR_BLOCKS(v, nv, n / V_WIDTH, n_blocks(n / V_WIDTH, V_SUMS))
     switch (nv) {
         V_FOR_EACH_WIDTH(SUM)
         V_FOR_EACH_WIDER(SUM)
@@ -59,7 +59,7 @@ static void rows_add(w2v_real *const *rows, const int32_t *starts, int32_t n_lis
                      w2v_real *const *steps) {
 #define ADD(NV)                                                                                              \
     case NV: add_columns(rows, starts, n_lists, v * V_WIDTH, scales, steps, NV); break;
-    FOR_BLOCKS(v, nv, n / V_WIDTH, n_blocks(n / V_WIDTH, V_BLOCK_ONE))
+    FOR_BLOCKS(v, nv, n / V_WIDTH, n_blocks(n / V_WIDTH, V_SUMS))
     switch (nv) {
         V_FOR_EACH_WIDTH(ADD)
         V_FOR_EACH_WIDER(ADD)
