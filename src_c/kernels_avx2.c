@@ -10,8 +10,8 @@
 #define V_SUMS 12 /* of two inputs x six targets; with 2 inputs and a target: 15 */
 #define V_BLOCK_ONE 20 /* of one input, at once: of more than 12 gradients some are loaded when they are wanted */
 #define V_FOR_EACH_WIDTH(X) X(1) X(2) X(3) X(4) X(5) X(6)
-#define V_FOR_EACH_WIDER(X) X(7) X(8) X(9) X(10) X(11) X(12) /* up to V_SUMS, ... */
-#define V_FOR_EACH_LONGER(X) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) /* ... to V_BLOCK_ONE */
+#define V_FOR_EACH_WIDER(X) \
+    X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20)
 
 typedef __m256 vec;
 

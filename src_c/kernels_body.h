@@ -244,7 +244,6 @@ static void scores_of_width(const w2v_tile *tile, int32_t first_target, int64_t 
     switch (nt) {
         V_FOR_EACH_WIDTH(SCORES)
         V_FOR_EACH_WIDER(SCORES)
-        V_FOR_EACH_LONGER(SCORES)
     }
 #undef SCORES
 }
@@ -257,7 +256,6 @@ static vec factors_of_width(const w2v_tile *tile, int32_t first_target, int64_t 
     switch (nt) {
         V_FOR_EACH_WIDTH(FACTORS)
         V_FOR_EACH_WIDER(FACTORS)
-        V_FOR_EACH_LONGER(FACTORS)
     }
 #undef FACTORS
     return v_zero();
@@ -288,7 +286,6 @@ static void move_one_of_width(const w2v_tile *tile, int32_t first_target, int64_
     switch (nt) {
         V_FOR_EACH_WIDTH(MOVE)
         V_FOR_EACH_WIDER(MOVE)
-        V_FOR_EACH_LONGER(MOVE)
     }
 #undef MOVE
 }
@@ -381,7 +378,6 @@ static double one_input_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
     switch (tile->n_targets) {
         V_FOR_EACH_WIDTH(ONE)
         V_FOR_EACH_WIDER(ONE)
-        V_FOR_EACH_LONGER(ONE)
     }
 #undef ONE
     return (double)v_sum(loss);

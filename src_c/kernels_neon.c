@@ -11,7 +11,6 @@
 #define V_BLOCK_ONE 24 /* of one input, at once: 24 gradients, an input, the halves of its step, a target: 28 */
 #define V_FOR_EACH_WIDTH(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
 #define V_FOR_EACH_WIDER(X) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24)
-#define V_FOR_EACH_LONGER(X)
 
 typedef float32x4_t vec;
 

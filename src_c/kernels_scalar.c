@@ -11,7 +11,6 @@
 #define V_BLOCK_ONE 8 /* of one input, at once */
 #define V_FOR_EACH_WIDTH(X) X(1) X(2) X(3) X(4)
 #define V_FOR_EACH_WIDER(X) X(5) X(6) X(7) X(8)
-#define V_FOR_EACH_LONGER(X)
 
 typedef w2v_real vec;
 

@@ -4,11 +4,15 @@
 
 /* Sums of rows stay in registers while the rows stream by, and so does a step that is added to many rows: NV vectors of
  * each row at a time, in one loop whose end alone is hard to predict. Lists are short: what can be done once for all of
- * them is. Vectors of rows are taken from the outside in, for the reasons that base.h gives. */
+ * them is. Vectors of rows are taken from the outside in, for the reasons that base.h gives. More than 8 at a time gain
+ * nothing. */
+enum { MOST_COLUMNS = 8 };
+#define FOR_EACH_COLUMNS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
+
 W2V_INLINE void sum_columns(w2v_real *const *rows, const int32_t *starts, int32_t n_lists, int64_t d,
                             const w2v_real *scales, w2v_real *const *sums, const int NV) {
     for (int32_t list = 0; list < n_lists; list++) {
-        vec sum[V_SUMS];
+        vec sum[MOST_COLUMNS];
         W2V_UNROLL
         for (int v = 0; v < NV; v++) sum[v] = v_zero();
         for (int32_t i = starts[list], end = starts[list + 1]; i < end; i++) {
@@ -29,7 +33,7 @@ W2V_INLINE void add_columns(w2v_real *const *rows, const int32_t *starts, int32_
                             const w2v_real *scales, w2v_real *const *steps, const int NV) {
     for (int32_t list = 0; list < n_lists; list++) {
         const vec scale = v_set1(scales[starts[list + 1] - starts[list]]);
-        vec step[V_SUMS];
+        vec step[MOST_COLUMNS];
         W2V_UNROLL
         for (int v = 0; v < NV; v++) step[v] = v_mul(scale, v_load(steps[list] + d + v * V_WIDTH));
         for (int32_t i = starts[list], end = starts[list + 1]; i < end; i++) {
@@ -47,10 +51,9 @@ static void rows_sum(w2v_real *const *rows, const int32_t *starts, int32_t n_lis
                      w2v_real *const *sums) {
 #define SUM(NV)                                                                                              \
     case NV: sum_columns(rows, starts, n_lists, v * V_WIDTH, scales, sums, NV); break;
-    FOR_BLOCKS(v, nv, n / V_WIDTH, n_blocks(n / V_WIDTH, V_SUMS))
+    FOR_BLOCKS(v, nv, n / V_WIDTH, n_blocks(n / V_WIDTH, MOST_COLUMNS))
     switch (nv) {
-        V_FOR_EACH_WIDTH(SUM)
-        V_FOR_EACH_WIDER(SUM)
+        FOR_EACH_COLUMNS(SUM)
     }
 #undef SUM
 }
@@ -59,10 +62,9 @@ static void rows_add(w2v_real *const *rows, const int32_t *starts, int32_t n_lis
                      w2v_real *const *steps) {
 #define ADD(NV)                                                                                              \
     case NV: add_columns(rows, starts, n_lists, v * V_WIDTH, scales, steps, NV); break;
-    FOR_BLOCKS(v, nv, n / V_WIDTH, n_blocks(n / V_WIDTH, V_SUMS))
+    FOR_BLOCKS(v, nv, n / V_WIDTH, n_blocks(n / V_WIDTH, MOST_COLUMNS))
     switch (nv) {
-        V_FOR_EACH_WIDTH(ADD)
-        V_FOR_EACH_WIDER(ADD)
+        FOR_EACH_COLUMNS(ADD)
     }
 #undef ADD
 }
