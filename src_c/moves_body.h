@@ -1,0 +1,127 @@
+/* moves_body.h: what the factors of a tile's blocks do to its rows.
+ *
+ * Included by kernels_body.h, whose words it uses. */
+
+/* Where the steps of a tile's rows go. */
+enum { AT_ONCE, INPUTS_APART, BOTH_APART };
+
+/* Rows that will be wanted next are prefetched a line at a time between the arithmetic: all at once, they would wait
+ * for each other. In the order of base.h, a line whenever a vector begins one of those that are worked on. */
+enum { LINE = W2V_CACHE_LINE / sizeof(w2v_real) };
+W2V_INLINE int begins_line(int64_t n_done) { return V_WIDTH >= LINE || n_done % LINE == 0; }
+W2V_INLINE w2v_inward lines_within(int64_t from, int64_t to) {
+    return inward_from(from, from + (to - from + LINE - 1) / LINE * LINE, LINE);
+}
+
+/* By fours, of which the last may look past the end. */
+W2V_INLINE void fetch_lines(w2v_real *const *rows, int32_t n_rows, int64_t d) {
+    for (int32_t i = 0; i < n_rows; i += 4) {
+        W2V_UNROLL
+        for (int k = 0; k < 4; k++) W2V_PREFETCH(rows[i + k] + d);
+    }
+}
+
+/* Targets and inputs learn from each other: y_t += sum_i g_it x_i while step_i += sum_t g_it y_t with the y_t from
+ * before. The NT old and NT new target registers stay put while the inputs stream through, whose steps are summed by
+ * halves: one sum would be waited for as long as all of it takes. With `has_own`, the first target is each input's own,
+ * which may be that of several of them, and steps of inputs begin here. */
+W2V_INLINE void move_block(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
+                           const int NT, const int where, const int has_own) {
+    w2v_real *const *own = tile->targets, *const *targets = own + first_target;
+    w2v_real *const *own_steps = where == BOTH_APART ? tile->target_steps : own;
+    w2v_real *const *target_steps = own_steps + first_target;
+    const int fetches = tile->n_fetch > first_target;
+    const int32_t n_own_fetches = at_most(tile->n_inputs, tile->n_fetch);
+    w2v_real *const *fetch = fetches ? tile->fetch + first_target : targets;
+    w2v_real *const *inputs = tile->inputs, *const *input_steps = where == AT_ONCE ? inputs : tile->input_steps;
+    w2v_inward lines = lines_within(from, to);
+    for (int64_t d = from; d < to; d += V_WIDTH) {
+        const w2v_real *g_i = g;
+        vec y_old[V_BLOCK], y_new[V_BLOCK];
+        W2V_UNROLL
+        for (int t = has_own; t < NT; t++) y_old[t] = y_new[t] = v_load(targets[t] + d);
+        W2V_UNROLL
+        for (int t = has_own; t < NT && where == BOTH_APART; t++) y_new[t] = v_load(target_steps[t] + d);
+        if (begins_line(d - from)) {
+            const int64_t line = inward_next(&lines);
+            if (has_own) fetch_lines(tile->fetch, n_own_fetches, line);
+            W2V_UNROLL
+            for (int t = has_own; t < NT && fetches; t++) W2V_PREFETCH(fetch[t] + line);
+        }
+        for (int32_t i = 0; i < tile->n_inputs; i++, g_i += NT) {
+            vec x = v_load(inputs[i] + d), step[2] = {x, v_zero()};
+            if (has_own) {
+                const vec y = v_load(own[i] + d), g_i0 = v_set1(g_i[0]);
+                v_store(own_steps[i] + d, v_fma(g_i0, x, where == BOTH_APART ? v_load(own_steps[i] + d) : y));
+                step[0] = v_mul(g_i0, y);
+            } else if (where != AT_ONCE) {
+                step[0] = v_load(input_steps[i] + d);
+            }
+            W2V_UNROLL
+            for (int t = has_own; t < NT; t++) {
+                vec g_it = v_set1(g_i[t]);
+                y_new[t] = v_fma(g_it, x, y_new[t]);
+                step[t % 2] = v_fma(g_it, y_old[t], step[t % 2]);
+            }
+            v_store(input_steps[i] + d, v_add(step[0], step[1]));
+        }
+        W2V_UNROLL
+        for (int t = has_own; t < NT; t++) v_store(target_steps[t] + d, y_new[t]);
+    }
+}
+
+/* The same of one input, past which the targets stream. Its steps are loaded wherever they go. */
+W2V_INLINE void move_one_input(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
+                               const int NT, const int where) {
+    w2v_real *const *targets = tile->targets + first_target;
+    w2v_real *const *target_steps = where == BOTH_APART ? tile->target_steps + first_target : targets;
+    const int32_t n_fetch = at_most(NT, tile->n_fetch - first_target);
+    w2v_real *const *fetch = n_fetch > 0 ? tile->fetch + first_target : targets;
+    const w2v_real *input = tile->inputs[0];
+    w2v_real *input_step = tile->input_steps[0];
+    w2v_inward lines = lines_within(from, to);
+    vec factors[V_BLOCK_ONE];
+    W2V_UNROLL
+    for (int t = 0; t < NT; t++) factors[t] = v_set1(g[t]);
+    for (int64_t d = from; d < to; d += V_WIDTH) {
+        const vec x = v_load(input + d);
+        vec step[2] = {v_load(input_step + d), v_zero()};
+        if (begins_line(d - from)) fetch_lines(fetch, n_fetch, inward_next(&lines));
+        W2V_UNROLL
+        for (int t = 0; t < NT; t++) {
+            const vec y = v_load(targets[t] + d);
+            v_store(target_steps[t] + d, v_fma(factors[t], x, where == BOTH_APART ? v_load(target_steps[t] + d) : y));
+            step[t % 2] = v_fma(factors[t], y, step[t % 2]);
+        }
+        v_store(input_step + d, v_add(step[0], step[1]));
+    }
+}
+
+static void move_of_width(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
+                          int nt) {
+#define MOVE(NT)                                                                                             \
+    case NT:                                                                                                 \
+        if (tile->target_steps) move_block(tile, first_target, from, to, g, NT, BOTH_APART, 0);              \
+        else if (tile->inputs != tile->input_steps)                                                          \
+            move_block(tile, first_target, from, to, g, NT, INPUTS_APART, 0);                                \
+        else move_block(tile, first_target, from, to, g, NT, AT_ONCE, 0);                                    \
+        break;
+    switch (nt) {
+        V_FOR_EACH_WIDTH(MOVE)
+    }
+#undef MOVE
+}
+
+static void move_one_of_width(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
+                              int nt) {
+#define MOVE(NT)                                                                                             \
+    case NT:                                                                                                 \
+        if (tile->target_steps) move_one_input(tile, first_target, from, to, g, NT, BOTH_APART);             \
+        else move_one_input(tile, first_target, from, to, g, NT, INPUTS_APART);                              \
+        break;
+    switch (nt) {
+        V_FOR_EACH_WIDTH(MOVE)
+        V_FOR_EACH_WIDER(MOVE)
+    }
+#undef MOVE
+}
