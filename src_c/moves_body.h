@@ -7,13 +7,13 @@ enum { AT_ONCE, INPUTS_APART, BOTH_APART };
 
 /* Rows that will be wanted next are prefetched a line at a time between the arithmetic: all at once, they would wait
  * for each other. In the order of base.h, a line whenever a vector begins one of those that are worked on. */
-enum { LINE = W2V_CACHE_LINE / sizeof(w2v_real) };
-W2V_INLINE int begins_line(int64_t n_done) { return V_WIDTH >= LINE || n_done % LINE == 0; }
+enum { LINE_NUMBERS = W2V_CACHE_LINE / sizeof(w2v_real) };
+W2V_INLINE int begins_line(int64_t n_done) { return V_WIDTH >= LINE_NUMBERS || n_done % LINE_NUMBERS == 0; }
 W2V_INLINE w2v_inward lines_within(int64_t from, int64_t to) {
-    return inward_from(from, from + (to - from + LINE - 1) / LINE * LINE, LINE);
+    return inward_from(from, from + (to - from + LINE_NUMBERS - 1) / LINE_NUMBERS * LINE_NUMBERS, LINE_NUMBERS);
 }
 
-/* By fours, of which the last may look past the end. */
+/* The line of each row that begins with number d: by fours, of which the last may look past the end. */
 W2V_INLINE void fetch_lines(w2v_real *const *rows, int32_t n_rows, int64_t d) {
     for (int32_t i = 0; i < n_rows; i += 4) {
         W2V_UNROLL

@@ -5,7 +5,7 @@
 /* Sums of rows stay in registers while the rows stream by, and so does a step that is added to many rows: NV vectors of
  * each row at a time, in one loop whose end alone is hard to predict. Lists are short: what can be done once for all of
  * them is. Vectors of rows are taken from the outside in, for the reasons that base.h gives. More than 8 at a time gain
- * nothing. */
+ * nothing (measured with AVX2: bench/NOTES.md). */
 enum { MOST_COLUMNS = 8 };
 #define FOR_EACH_COLUMNS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
 
