@@ -11,12 +11,14 @@
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <xmmintrin.h>
 #define W2V_INLINE static __forceinline
+#define W2V_NOINLINE static __declspec(noinline)
 #define W2V_PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
 #define W2V_PREFETCH_READ(p) W2V_PREFETCH(p)
 #define W2V_UNROLL
 #define W2V_PAUSE() YieldProcessor()
 #else
 #define W2V_INLINE static inline __attribute__((always_inline))
+#define W2V_NOINLINE static __attribute__((noinline))
 /* For what will be written, and for what is only read. In assembler, as GCC leaves out calls of functions that do
  * nothing but prefetch, and unless told of a processor that has prefetchw (those that do not, skip it) asks for a line
  * as if it were only read: one that other threads have, too, must then be asked for once more. */

@@ -6,12 +6,13 @@
 
 #define V_ISA avx2
 #define V_WIDTH 8
-#define V_BLOCK 6 /* 6 old + 6 new targets, an input, its step and a gradient: 15 registers */
+#define V_BLOCK 8
+#define V_BY_INPUTS 1 /* of 24 factors of three inputs and eight targets, those that do not fit are operands in memory */
 #define V_SUMS 12 /* of two inputs x six targets; with 2 inputs and a target: 15 */
-#define V_BLOCK_ONE 20 /* of one input, at once: of more than 12 gradients some are loaded when they are wanted */
-#define V_FOR_EACH_WIDTH(X) X(1) X(2) X(3) X(4) X(5) X(6)
-#define V_FOR_EACH_WIDER(X) \
-    X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20)
+#define V_BLOCK_ONE 20 /* of one input, at once: of more than 12 factors some are loaded when they are wanted */
+#define V_ROWS 6 /* of a product; x two vectors: 12 sums */
+#define V_FOR_EACH_WIDTH(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
+#define V_FOR_EACH_WIDER(X) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20)
 
 typedef __m256 vec;
 

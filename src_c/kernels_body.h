@@ -85,18 +85,6 @@ static vec own_factors(const w2v_tile *tile, int64_t n, w2v_real lr, int nt) {
     return v_zero();
 }
 
-static void move_own(const w2v_tile *tile, int64_t n, int nt) {
-#define MOVE(NT)                                                                                             \
-    case NT:                                                                                                 \
-        if (tile->target_steps) move_block(tile, tile->n_own - 1, 0, n, tile->scratch, NT, BOTH_APART, 1);   \
-        else move_block(tile, tile->n_own - 1, 0, n, tile->scratch, NT, INPUTS_APART, 1);                    \
-        break;
-    switch (nt) {
-        V_FOR_EACH_WIDTH(MOVE)
-    }
-#undef MOVE
-}
-
 /* A tile whose first targets are its inputs' own, and what they all meet. */
 static double tile_with_own(const w2v_tile *tile, int64_t n, w2v_real lr) {
     const int32_t first = tile->n_own - 1, n_targets = tile->n_targets - first; /* of each input */
@@ -107,7 +95,7 @@ static double tile_with_own(const w2v_tile *tile, int64_t n, w2v_real lr) {
     }
     FOR_EACH_BLOCK(t, nt, n_targets) {
         if (t) move_of_width(tile, first + t, 0, n, tile->scratch + (int64_t)tile->n_inputs * t, nt);
-        else move_own(tile, n, nt);
+        else move_own_of_width(tile, first, 0, n, tile->scratch, nt);
     }
     return (double)v_sum(loss);
 }

@@ -4,7 +4,7 @@
  *
  * Why not a BLAS: it copies both sides into an order of its own before it multiplies. The matrices here are small, or
  * come by a tile at a time, and stand in the cache already; rows of one are the vectors that the kernel wants, and the
- * other is read number by number in any order, so that copying gains nothing. V_BLOCK rows x V_PAIR vectors of the
+ * other is read number by number in any order, so that copying gains nothing. V_ROWS rows x V_PAIR vectors of the
  * result stay in registers while the terms stream by; a strip of V_PAIR vectors of `b` stays in the first-level cache
  * for all rows of the result. */
 #include "base.h"
@@ -17,7 +17,7 @@ enum { V_PAIR = 2, TERMS_AT_ONCE = 256 };
 W2V_INLINE void product_block(const w2v_product *p, const w2v_real *a, int64_t a_row, int64_t a_term,
                               const w2v_real *b, int64_t n_terms, w2v_real *c, int keep, const int NI, const int NV) {
     const int64_t b_term = p->b_term, c_row = p->c_row;
-    vec sums[V_BLOCK * V_PAIR];
+    vec sums[V_ROWS * V_PAIR];
     W2V_UNROLL
     for (int k = 0; k < NI * NV; k++) sums[k] = v_zero();
     W2V_UNROLL
@@ -55,6 +55,7 @@ W2V_INLINE void product_rows(const w2v_product *p, const w2v_real *a, int64_t a_
                              const w2v_real *b, int64_t n_terms, w2v_real *c, int keep, int ni, int nv) {
 #define ROWS(NI)                                                                                             \
     case NI:                                                                                                 \
+        if (NI > V_ROWS) return; /* never asked for */                                                       \
         if (nv == V_PAIR) product_block(p, a, a_row, a_term, b, n_terms, c, keep, NI, V_PAIR);               \
         else product_block(p, a, a_row, a_term, b, n_terms, c, keep, NI, 1);                                 \
         break;
@@ -72,7 +73,7 @@ W2V_INLINE void product_in_order(const w2v_product *p, int64_t a_row, int64_t a_
             nv = p->n_columns - j > V_WIDTH ? V_PAIR : 1;
             const w2v_real *b = p->b + term * p->b_term + j;
             for (int64_t i = 0, ni; i < p->n_rows; i += ni) {
-                ni = p->n_rows - i < V_BLOCK ? p->n_rows - i : V_BLOCK;
+                ni = p->n_rows - i < V_ROWS ? p->n_rows - i : V_ROWS;
                 product_rows(p, p->a + i * a_row + term * a_term, a_row, a_term, b, n_terms, p->c + i * p->c_row + j,
                              keep, (int)ni, (int)nv);
             }

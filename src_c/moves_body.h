@@ -97,14 +97,121 @@ W2V_INLINE void move_one_input(const w2v_tile *tile, int32_t first_target, int64
     }
 }
 
+/* Both the other way round: all rows stream past the factors of NI inputs, three at most, which stay in registers as
+ * far as there are so many. That is half as many instructions, since a factor is loaded once; but these inputs must
+ * learn in rows that differ from each other, and the next ones see targets that these have moved. */
+W2V_INLINE void move_few_inputs(const w2v_tile *tile, int32_t first_input, int32_t first_target, int64_t from,
+                                int64_t to, const w2v_real *g, const int NI, const int NT, const int where,
+                                const int has_own, const int fetches) {
+    w2v_real *const *inputs = tile->inputs + first_input;
+    w2v_real *const *input_steps = where == AT_ONCE ? inputs : tile->input_steps + first_input;
+    w2v_real *const *own = tile->targets + first_input, *const *targets = tile->targets + first_target;
+    w2v_real *const *own_steps = where == BOTH_APART ? tile->target_steps + first_input : own;
+    w2v_real *const *target_steps = where == BOTH_APART ? tile->target_steps + first_target : targets;
+    const int32_t n_own_fetches = at_most(tile->n_inputs, tile->n_fetch);
+    w2v_real *const *fetch = tile->n_fetch > first_target ? tile->fetch + first_target : targets;
+    w2v_inward lines = lines_within(from, to);
+    vec factors[3 * V_BLOCK];
+    W2V_UNROLL
+    for (int k = 0; k < NI * NT; k++) factors[k] = v_set1(g[k]);
+    for (int64_t d = from; d < to; d += V_WIDTH) {
+        vec x[3], step[3];
+        if (fetches && begins_line(d - from)) {
+            const int64_t line = inward_next(&lines);
+            if (has_own) fetch_lines(tile->fetch, n_own_fetches, line);
+            W2V_UNROLL
+            for (int t = has_own; t < NT; t++) W2V_PREFETCH(fetch[t] + line);
+        }
+        W2V_UNROLL
+        for (int i = 0; i < NI; i++) x[i] = v_load(inputs[i] + d);
+        W2V_UNROLL
+        for (int i = 0; i < NI; i++) {
+            if (!has_own) {
+                step[i] = where == AT_ONCE ? x[i] : v_load(input_steps[i] + d);
+                continue;
+            }
+            const vec y = v_load(own[i] + d), g_i0 = factors[i * NT];
+            v_store(own_steps[i] + d, v_fma(g_i0, x[i], where == BOTH_APART ? v_load(own_steps[i] + d) : y));
+            step[i] = v_mul(g_i0, y);
+        }
+        W2V_UNROLL
+        for (int t = has_own; t < NT; t++) {
+            const vec y = v_load(targets[t] + d);
+            W2V_UNROLL
+            for (int i = 0; i < NI; i++) step[i] = v_fma(factors[i * NT + t], y, step[i]);
+            vec y_new = where == BOTH_APART ? v_load(target_steps[t] + d) : y;
+            W2V_UNROLL
+            for (int i = 0; i < NI; i++) y_new = v_fma(factors[i * NT + t], x[i], y_new);
+            v_store(target_steps[t] + d, y_new);
+        }
+        W2V_UNROLL
+        for (int i = 0; i < NI; i++) v_store(input_steps[i] + d, step[i]);
+    }
+}
+
+/* How many of the inputs that are left go together: nearly always two or three. */
+W2V_INLINE int32_t inputs_together(w2v_real *const *steps, int32_t left) {
+    const int32_t n = left == 4 ? 2 : at_most(left, 3);
+    if (n == 1 || steps[0] == steps[1]) return 1;
+    return n == 3 && (steps[0] == steps[2] || steps[1] == steps[2]) ? 2 : n;
+}
+
+/* All inputs so, and a block of targets, which the first of them fetch rows for. */
+W2V_INLINE void move_by_inputs(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
+                               const int NT, const int where, const int has_own) {
+    for (int32_t i = 0, n; i < tile->n_inputs; i += n, g += n * NT) {
+        n = inputs_together(tile->input_steps + i, tile->n_inputs - i);
+#define FEW(NI, FETCHES) move_few_inputs(tile, i, first_target, from, to, g, NI, NT, where, has_own, FETCHES)
+        if (n == 3 && i) FEW(3, 0);
+        else if (n == 3) FEW(3, 1);
+        else if (n == 2 && i) FEW(2, 0);
+        else if (n == 2) FEW(2, 1);
+        else if (i) FEW(1, 0);
+        else FEW(1, 1);
+#undef FEW
+    }
+}
+
+/* A function for each kind, where there is this choice: in a single one GCC runs out of registers. */
+#define MOVES_BY_INPUTS(NT, WHERE, HAS_OWN)                                                                  \
+    W2V_NOINLINE void move_##NT##_##WHERE##_##HAS_OWN(const w2v_tile *tile, int32_t first_target, int64_t from, \
+                                                      int64_t to, const w2v_real *g) {                       \
+        move_by_inputs(tile, first_target, from, to, g, NT, WHERE, HAS_OWN);                                 \
+    }
+#if V_BY_INPUTS
+#define MOVES_OF_WIDTH(NT)                                                                                   \
+    MOVES_BY_INPUTS(NT, AT_ONCE, 0)                                                                          \
+    MOVES_BY_INPUTS(NT, INPUTS_APART, 0)                                                                     \
+    MOVES_BY_INPUTS(NT, INPUTS_APART, 1)                                                                     \
+    MOVES_BY_INPUTS(NT, BOTH_APART, 0)                                                                       \
+    MOVES_BY_INPUTS(NT, BOTH_APART, 1)
+V_FOR_EACH_WIDTH(MOVES_OF_WIDTH)
+#define MOVE_BLOCK(NT, WHERE, HAS_OWN) move_##NT##_##WHERE##_##HAS_OWN(tile, first_target, from, to, g)
+#else
+#define MOVE_BLOCK(NT, WHERE, HAS_OWN) move_block(tile, first_target, from, to, g, NT, WHERE, HAS_OWN)
+#endif
+
 static void move_of_width(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
                           int nt) {
 #define MOVE(NT)                                                                                             \
     case NT:                                                                                                 \
-        if (tile->target_steps) move_block(tile, first_target, from, to, g, NT, BOTH_APART, 0);              \
-        else if (tile->inputs != tile->input_steps)                                                          \
-            move_block(tile, first_target, from, to, g, NT, INPUTS_APART, 0);                                \
-        else move_block(tile, first_target, from, to, g, NT, AT_ONCE, 0);                                    \
+        if (tile->target_steps) MOVE_BLOCK(NT, BOTH_APART, 0);                                               \
+        else if (tile->inputs != tile->input_steps) MOVE_BLOCK(NT, INPUTS_APART, 0);                         \
+        else MOVE_BLOCK(NT, AT_ONCE, 0);                                                                     \
+        break;
+    switch (nt) {
+        V_FOR_EACH_WIDTH(MOVE)
+    }
+#undef MOVE
+}
+
+/* The same where the first target is each input's own. */
+static void move_own_of_width(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
+                              int nt) {
+#define MOVE(NT)                                                                                             \
+    case NT:                                                                                                 \
+        if (tile->target_steps) MOVE_BLOCK(NT, BOTH_APART, 1);                                               \
+        else MOVE_BLOCK(NT, INPUTS_APART, 1);                                                                \
         break;
     switch (nt) {
         V_FOR_EACH_WIDTH(MOVE)

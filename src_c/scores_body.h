@@ -74,12 +74,12 @@ W2V_INLINE vec inputs_by_blocks(const w2v_tile *tile, int32_t first_target, int6
         take = NT > V_BLOCK ? 1
                : 4 * NT <= V_SUMS ? (left == 5 ? 3 : left > 4 ? 4 : left)
                : 3 * NT <= V_SUMS ? (left == 3 ? 3 : left > 1 ? 2 : 1)
-               : left > 1 ? 2 : 1;
+               : 2 * NT <= V_SUMS && left > 1 ? 2 : 1;
 #define BLOCK(NI) scores_block(inputs, targets, from, to, out, own, weights, first_target, lr, NI, NT, has_own)
         vec more;
         if (4 * NT <= V_SUMS && take == 4) more = BLOCK(4);
         else if (3 * NT <= V_SUMS && take == 3) more = BLOCK(3);
-        else if (NT <= V_BLOCK && take == 2) more = BLOCK(2);
+        else if (2 * NT <= V_SUMS && take == 2) more = BLOCK(2);
         else more = one_input_block(inputs, targets, from, to, out, own, weights, first_target, lr, NT, has_own);
 #undef BLOCK
         loss = v_add(loss, more);

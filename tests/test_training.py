@@ -19,8 +19,6 @@ from fastw2v import Word2Vec, _train, _train_double, planted, trainer
 from fastw2v.evaluation import answer_analogies
 
 N_SENTENCES = 20_000
-# Targets that the kernels let learn together: V_BLOCK_ONE (those of one input) and V_BLOCK.
-MOST_AT_ONCE = {"scalar": (8, 4), "avx2": (12, 6), "avx512": (16, 8), "neon": (16, 12)}
 PLANTED = {"vector_size": 48, "epochs": 8, "alpha": 0.05, "workers": 1, "progress": False}
 
 
@@ -126,7 +124,7 @@ def test_an_epoch_of_the_double_build_is_the_twins_to_the_last_digits(
         tile_inputs=tile_inputs,
         step_windows=4,
         noise_fields=trainer.noise_fields(s),
-        most_at_once=MOST_AT_ONCE["scalar"],
+        at_once=twins.AT_ONCE["scalar"],
     )
 
     assert progress.n_predictions == sums.n_predictions > 20
@@ -264,7 +262,7 @@ def test_history_and_vectors_of_a_model_are_the_twins(mode):
             lr=alphas[epoch],
             tile_inputs=trainer.tile_inputs(s),
             noise_fields=trainer.noise_fields(s),
-            most_at_once=MOST_AT_ONCE[_train.isa_name()],
+            at_once=twins.AT_ONCE[_train.isa_name()],
         )
         losses.append(sums.loss / sums.n_predictions)
 
