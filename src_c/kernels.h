@@ -28,11 +28,11 @@ typedef struct {
                                    *       the input, positive for noise */
     w2v_real *const *fetch;       /* IN    [n_fetch + W2V_TILE_SLACK] rows to bring near meanwhile, any rows */
     int32_t n_fetch;              /*       0 .. T, more are left out */
-    w2v_real *scratch;            /*       [W2V_TILE_SCRATCH(B, T)] room for a number for each pair */
+    w2v_real *scratch;            /*       [W2V_TILE_SCRATCH(B, T)] room for two numbers for each pair */
 } w2v_tile;
 
 enum { W2V_TILE_DISTINCT = 16, W2V_TILE_SLACK = 16 };
-#define W2V_TILE_SCRATCH(B, T) ((int64_t)(B) * (T) + 2 * W2V_TILE_SLACK)
+#define W2V_TILE_SCRATCH(B, T) (2 * ((int64_t)(B) * (T) + 2 * W2V_TILE_SLACK))
 
 /* Scores in parts, which are added up in their order. */
 typedef struct {

@@ -7,7 +7,7 @@
 #define V_ISA avx512
 #define V_WIDTH 16
 #define V_BLOCK 8 /* 8 old + 8 new targets, an input, the halves of its step, a gradient: 20; two inputs x 8: 26 */
-#define V_BY_INPUTS 0
+#define V_FEW_REGISTERS 0
 #define V_SUMS 24 /* of four inputs x six targets, or three x eight; with 4 inputs and a target: 29 */
 #define V_BLOCK_ONE 24 /* of one input, at once: 24 gradients, an input, the halves of its step, a target: 28 */
 #define V_ROWS 8 /* of a product, x two vectors */

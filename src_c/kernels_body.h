@@ -139,17 +139,6 @@ static double one_input_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
     return (double)v_sum(loss);
 }
 
-/* All scores come before the first update. */
-static double logistic_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
-    if (tile->n_inputs == 1 && tile->n_targets <= V_BLOCK_ONE) return one_input_tile(tile, n, lr);
-    if (tile->n_own) return tile_with_own(tile, n, lr);
-    vec loss = v_zero();
-    FOR_EACH_TARGET_BLOCK(tile)
-    loss = v_add(loss, factors_of_width(tile, t, n, tile->scratch + (int64_t)tile->n_inputs * t, lr, nt));
-    tile_moves(tile, 0, n, tile->scratch);
-    return (double)v_sum(loss);
-}
-
 static void tile_weights(const w2v_tile *tile) {
     FOR_EACH_TARGET_BLOCK(tile)
     gather_weights(tile, t, nt, tile->scratch + (int64_t)tile->n_inputs * t);
@@ -169,6 +158,32 @@ static double steps_of(const w2v_parts *parts, const w2v_real *weights, int64_t 
         v_storeu(steps + k, v_factor(score, weight, minus_lr, &loss));
     }
     return (double)v_sum(loss);
+}
+
+/* The factors of a tile, block after block; returns the loss. Where instructions are short, sigmoids are taken of whole
+ * vectors of pairs, which blocks do not fill; elsewhere while the scores are still in registers. */
+static double tile_factors(const w2v_tile *tile, int64_t n, w2v_real lr) {
+    w2v_real *factors = tile->scratch;
+    if (V_FEW_REGISTERS) {
+        const int64_t n_pairs = (int64_t)tile->n_inputs * tile->n_targets;
+        const w2v_parts scores = {factors + n_pairs + 2 * W2V_TILE_SLACK, 1, 0};
+        tile_weights(tile);
+        tile_scores(tile, 0, n, factors + n_pairs + 2 * W2V_TILE_SLACK);
+        return steps_of(&scores, factors, n_pairs, lr, factors);
+    }
+    vec loss = v_zero();
+    FOR_EACH_TARGET_BLOCK(tile)
+    loss = v_add(loss, factors_of_width(tile, t, n, factors + (int64_t)tile->n_inputs * t, lr, nt));
+    return (double)v_sum(loss);
+}
+
+/* All scores come before the first update. */
+static double logistic_tile(const w2v_tile *tile, int64_t n, w2v_real lr) {
+    if (tile->n_inputs == 1 && tile->n_targets <= V_BLOCK_ONE) return one_input_tile(tile, n, lr);
+    if (tile->n_own) return tile_with_own(tile, n, lr);
+    const double loss = tile_factors(tile, n, lr);
+    tile_moves(tile, 0, n, tile->scratch);
+    return loss;
 }
 
 #include "rows_body.h"

@@ -7,7 +7,7 @@
 #define V_ISA neon
 #define V_WIDTH 4
 #define V_BLOCK 12 /* 12 old + 12 new targets, an input, its step and a gradient: 27 registers */
-#define V_BY_INPUTS 0
+#define V_FEW_REGISTERS 0
 #define V_SUMS 24 /* of four inputs x six targets, or three x eight; with 4 inputs and a target: 29 */
 #define V_BLOCK_ONE 24 /* of one input, at once: 24 gradients, an input, the halves of its step, a target: 28 */
 #define V_ROWS 12 /* of a product, x two vectors */

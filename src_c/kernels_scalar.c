@@ -7,7 +7,7 @@
 #define V_ISA scalar
 #define V_WIDTH 1
 #define V_BLOCK 4 /* targets held at once */
-#define V_BY_INPUTS 0
+#define V_FEW_REGISTERS 0
 #define V_SUMS 8 /* of two inputs x four targets */
 #define V_BLOCK_ONE 8 /* of one input, at once */
 #define V_ROWS 4 /* of a product, x two vectors */

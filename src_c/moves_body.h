@@ -178,7 +178,7 @@ W2V_INLINE void move_by_inputs(const w2v_tile *tile, int32_t first_target, int64
                                                       int64_t to, const w2v_real *g) {                       \
         move_by_inputs(tile, first_target, from, to, g, NT, WHERE, HAS_OWN);                                 \
     }
-#if V_BY_INPUTS
+#if V_FEW_REGISTERS
 #define MOVES_OF_WIDTH(NT)                                                                                   \
     MOVES_BY_INPUTS(NT, AT_ONCE, 0)                                                                          \
     MOVES_BY_INPUTS(NT, INPUTS_APART, 0)                                                                     \

@@ -74,7 +74,7 @@ class AtOnce:
 
     targets_of_one: int = 1000  # V_BLOCK_ONE: how many targets of a single input
     targets: int = 1000  # V_BLOCK: and of several
-    by_inputs: bool = False  # V_BY_INPUTS: inputs by twos and threes, or all?
+    by_inputs: bool = False  # V_FEW_REGISTERS: inputs by twos and threes, or all?
 
 
 AT_ONCE = {
