@@ -19,9 +19,8 @@ from fastw2v.settings import Settings
 
 # The numbers below were chosen by measurement on 17 M words of Wikipedia: bench/NOTES.md.
 #
-# Most inputs of one tile. More in one go is faster but sums steps computed from the same, older rows; nodes near a
-# Huffman root are in every path and suffer most.
-TILE_INPUTS = {"ns": 12, "nce": 10, "hs": 4}
+# Most inputs of one tile. More in one go is faster, but all scores come before the first step.
+TILE_INPUTS = {"ns": 12, "nce": 10, "hs": 12}
 # How often a drawn noise word is used before the next is drawn (see src_c/sampler.h), where noise is shared.
 NOISE_REUSE = 5
 # Centres that share their noise words. CBOW has one prediction per window: several together make a tile that is worth
@@ -31,7 +30,7 @@ NOISE_CENTERS = {"sg": 2, "cbow": 4}
 # Noise words drawn for each that `negative` asks for, at a weight that keeps the sum: the more, the smaller is its
 # variance, which is what sharing costs. Rare words need many: where subsampling is stronger than the usual one and
 # leaves mostly these, fewer cost 1 to 4 points of analogies. Else these do, however many epochs there are.
-NOISE_DRAWS = 1.2
+NOISE_DRAWS = {"sg": 1.0, "cbow": 1.2}
 USUAL_SAMPLE, NOISE_DRAWS_FOR_RARE_WORDS = 1e-3, 1.6
 # From LONG_VECTORS numbers on no more are needed than asked for, as long as the learning rate is not above the usual.
 LONG_VECTORS, USUAL_ALPHA = 200, 0.025
@@ -181,7 +180,8 @@ def noise_draws(settings: Settings) -> float:
     """Shared noise words to draw for each that is asked for."""
     if 0 < settings.sample < USUAL_SAMPLE:
         return NOISE_DRAWS_FOR_RARE_WORDS
-    return 1.0 if settings.vector_size >= LONG_VECTORS and settings.alpha <= USUAL_ALPHA else NOISE_DRAWS
+    needs_few = settings.vector_size >= LONG_VECTORS and settings.alpha <= USUAL_ALPHA
+    return 1.0 if needs_few else NOISE_DRAWS[settings.model]
 
 
 def noise_fields(settings: Settings) -> dict[str, float]:

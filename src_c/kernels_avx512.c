@@ -6,10 +6,10 @@
 
 #define V_ISA avx512
 #define V_WIDTH 16
-#define V_BLOCK 8 /* 8 old + 8 new targets, an input, the halves of its step, a gradient: 20; two inputs x 8: 26 */
+#define V_BLOCK 8 /* 8 targets, an input, the halves of its step, a factor: 12; three inputs x 8: 28 */
 #define V_FEW_REGISTERS 0
 #define V_SUMS 24 /* of four inputs x six targets, or three x eight; with 4 inputs and a target: 29 */
-#define V_BLOCK_ONE 24 /* of one input, at once: 24 gradients, an input, the halves of its step, a target: 28 */
+#define V_BLOCK_ONE 24 /* of one input, at once: 24 factors, an input, the halves of its step, a target: 28 */
 #define V_ROWS 8 /* of a product, x two vectors */
 #define V_FOR_EACH_WIDTH(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
 #define V_FOR_EACH_WIDER(X)                                                                                  \

@@ -6,10 +6,10 @@
 
 #define V_ISA neon
 #define V_WIDTH 4
-#define V_BLOCK 12 /* 12 old + 12 new targets, an input, its step and a gradient: 27 registers */
+#define V_BLOCK 12 /* 12 targets, an input, the halves of its step, a factor: 16 registers; two inputs x 12: 27 */
 #define V_FEW_REGISTERS 0
 #define V_SUMS 24 /* of four inputs x six targets, or three x eight; with 4 inputs and a target: 29 */
-#define V_BLOCK_ONE 24 /* of one input, at once: 24 gradients, an input, the halves of its step, a target: 28 */
+#define V_BLOCK_ONE 24 /* of one input, at once: 24 factors, an input, the halves of its step, a target: 28 */
 #define V_ROWS 12 /* of a product, x two vectors */
 #define V_FOR_EACH_WIDTH(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
 #define V_FOR_EACH_WIDER(X) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24)

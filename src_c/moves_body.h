@@ -21,10 +21,11 @@ W2V_INLINE void fetch_lines(w2v_real *const *rows, int32_t n_rows, int64_t d) {
     }
 }
 
-/* Targets and inputs learn from each other: y_t += sum_i g_it x_i while step_i += sum_t g_it y_t with the y_t from
- * before. The NT old and NT new target registers stay put while the inputs stream through, whose steps are summed by
- * halves: one sum would be waited for as long as all of it takes. With `has_own`, the first target is each input's own,
- * which may be that of several of them, and steps of inputs begin here. */
+/* Targets and inputs learn from each other, one input after the other: step_i += sum_t g_it y_t, and then
+ * y_t += g_it x_i, so that the next input meets targets that have moved: that is worth half a point of analogies. The NT
+ * targets stay in registers while the inputs stream through, whose steps are summed by halves: one sum would be waited
+ * for as long as all of it takes. With `has_own`, the first target is each input's own, which may be that of several of
+ * them, and steps of inputs begin here. */
 W2V_INLINE void move_block(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
                            const int NT, const int where, const int has_own) {
     w2v_real *const *own = tile->targets, *const *targets = own + first_target;
@@ -37,11 +38,11 @@ W2V_INLINE void move_block(const w2v_tile *tile, int32_t first_target, int64_t f
     w2v_inward lines = lines_within(from, to);
     for (int64_t d = from; d < to; d += V_WIDTH) {
         const w2v_real *g_i = g;
-        vec y_old[V_BLOCK], y_new[V_BLOCK];
+        vec y[V_BLOCK], sums[V_BLOCK]; /* where targets learn apart from themselves */
         W2V_UNROLL
-        for (int t = has_own; t < NT; t++) y_old[t] = y_new[t] = v_load(targets[t] + d);
+        for (int t = has_own; t < NT; t++) y[t] = v_load(targets[t] + d);
         W2V_UNROLL
-        for (int t = has_own; t < NT && where == BOTH_APART; t++) y_new[t] = v_load(target_steps[t] + d);
+        for (int t = has_own; t < NT; t++) sums[t] = where == BOTH_APART ? v_load(target_steps[t] + d) : y[t];
         if (begins_line(d - from)) {
             const int64_t line = inward_next(&lines);
             if (has_own) fetch_lines(tile->fetch, n_own_fetches, line);
@@ -51,22 +52,23 @@ W2V_INLINE void move_block(const w2v_tile *tile, int32_t first_target, int64_t f
         for (int32_t i = 0; i < tile->n_inputs; i++, g_i += NT) {
             vec x = v_load(inputs[i] + d), step[2] = {x, v_zero()};
             if (has_own) {
-                const vec y = v_load(own[i] + d), g_i0 = v_set1(g_i[0]);
-                v_store(own_steps[i] + d, v_fma(g_i0, x, where == BOTH_APART ? v_load(own_steps[i] + d) : y));
-                step[0] = v_mul(g_i0, y);
+                const vec own_y = v_load(own[i] + d), g_i0 = v_set1(g_i[0]);
+                v_store(own_steps[i] + d, v_fma(g_i0, x, where == BOTH_APART ? v_load(own_steps[i] + d) : own_y));
+                step[0] = v_mul(g_i0, own_y);
             } else if (where != AT_ONCE) {
                 step[0] = v_load(input_steps[i] + d);
             }
             W2V_UNROLL
             for (int t = has_own; t < NT; t++) {
-                vec g_it = v_set1(g_i[t]);
-                y_new[t] = v_fma(g_it, x, y_new[t]);
-                step[t % 2] = v_fma(g_it, y_old[t], step[t % 2]);
+                const vec g_it = v_set1(g_i[t]);
+                step[t % 2] = v_fma(g_it, y[t], step[t % 2]);
+                sums[t] = v_fma(g_it, x, sums[t]);
+                if (where != BOTH_APART) y[t] = sums[t];
             }
             v_store(input_steps[i] + d, v_add(step[0], step[1]));
         }
         W2V_UNROLL
-        for (int t = has_own; t < NT; t++) v_store(target_steps[t] + d, y_new[t]);
+        for (int t = has_own; t < NT; t++) v_store(target_steps[t] + d, sums[t]);
     }
 }
 
@@ -97,9 +99,9 @@ W2V_INLINE void move_one_input(const w2v_tile *tile, int32_t first_target, int64
     }
 }
 
-/* Both the other way round: all rows stream past the factors of NI inputs, three at most, which stay in registers as
- * far as there are so many. That is half as many instructions, since a factor is loaded once; but these inputs must
- * learn in rows that differ from each other, and the next ones see targets that these have moved. */
+/* The same of NI inputs, three at most, whose factors stay in registers, as far as there are so many, while all rows
+ * stream past. That takes fewer instructions, since a factor is loaded once, not once for each vector of the rows; but
+ * these inputs must learn in rows that differ from each other. */
 W2V_INLINE void move_few_inputs(const w2v_tile *tile, int32_t first_input, int32_t first_target, int64_t from,
                                 int64_t to, const w2v_real *g, const int NI, const int NT, const int where,
                                 const int has_own, const int fetches) {
@@ -136,13 +138,14 @@ W2V_INLINE void move_few_inputs(const w2v_tile *tile, int32_t first_input, int32
         }
         W2V_UNROLL
         for (int t = has_own; t < NT; t++) {
-            const vec y = v_load(targets[t] + d);
+            vec y = v_load(targets[t] + d), sum = where == BOTH_APART ? v_load(target_steps[t] + d) : y;
             W2V_UNROLL
-            for (int i = 0; i < NI; i++) step[i] = v_fma(factors[i * NT + t], y, step[i]);
-            vec y_new = where == BOTH_APART ? v_load(target_steps[t] + d) : y;
-            W2V_UNROLL
-            for (int i = 0; i < NI; i++) y_new = v_fma(factors[i * NT + t], x[i], y_new);
-            v_store(target_steps[t] + d, y_new);
+            for (int i = 0; i < NI; i++) {
+                step[i] = v_fma(factors[i * NT + t], y, step[i]);
+                sum = v_fma(factors[i * NT + t], x[i], sum);
+                if (where != BOTH_APART) y = sum;
+            }
+            v_store(target_steps[t] + d, sum);
         }
         W2V_UNROLL
         for (int i = 0; i < NI; i++) v_store(input_steps[i] + d, step[i]);
@@ -156,23 +159,20 @@ W2V_INLINE int32_t inputs_together(w2v_real *const *steps, int32_t left) {
     return n == 3 && (steps[0] == steps[2] || steps[1] == steps[2]) ? 2 : n;
 }
 
-/* All inputs so, and a block of targets, which the first of them fetch rows for. */
+/* All inputs so; the first of them fetch the rows that come next. */
 W2V_INLINE void move_by_inputs(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
                                const int NT, const int where, const int has_own) {
     for (int32_t i = 0, n; i < tile->n_inputs; i += n, g += n * NT) {
         n = inputs_together(tile->input_steps + i, tile->n_inputs - i);
 #define FEW(NI, FETCHES) move_few_inputs(tile, i, first_target, from, to, g, NI, NT, where, has_own, FETCHES)
-        if (n == 3 && i) FEW(3, 0);
-        else if (n == 3) FEW(3, 1);
-        else if (n == 2 && i) FEW(2, 0);
-        else if (n == 2) FEW(2, 1);
-        else if (i) FEW(1, 0);
-        else FEW(1, 1);
+        if (n == 3) i ? FEW(3, 0) : FEW(3, 1);
+        else if (n == 2) i ? FEW(2, 0) : FEW(2, 1);
+        else i ? FEW(1, 0) : FEW(1, 1);
 #undef FEW
     }
 }
 
-/* A function for each kind, where there is this choice: in a single one GCC runs out of registers. */
+/* A function for each kind: in a single one GCC keeps less in registers. */
 #define MOVES_BY_INPUTS(NT, WHERE, HAS_OWN)                                                                  \
     W2V_NOINLINE void move_##NT##_##WHERE##_##HAS_OWN(const w2v_tile *tile, int32_t first_target, int64_t from, \
                                                       int64_t to, const w2v_real *g) {                       \

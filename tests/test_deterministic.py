@@ -150,15 +150,15 @@ def learn_groups(s: Any, vecs: tuple[np.ndarray, np.ndarray], groups: Any, lr: f
             scored.append((contexts, list(targets), inputs, lr * weights * twins.expit(z) * guard))
         spread = []
         for contexts, rows, inputs, g in scored:
+            steps = []
+            for i, g_row in enumerate(g):  # repeated contexts: targets see each as it then is
+                x = inputs[i] if s.model == "cbow" else in_vecs[contexts[0][i]].copy()
+                steps.append(g_row @ out_vecs[rows])
+                out_vecs[rows] -= np.outer(g_row, x)
+                if s.model == "sg":
+                    in_vecs[contexts[0][i]] -= steps[-1]
             if s.model == "cbow":
-                spread.append((contexts, g @ out_vecs[rows]))
-                out_vecs[rows] -= g.T @ inputs
-                continue
-            # Repeated contexts move one after the other, and targets see each as it then is.
-            old = out_vecs[rows].copy()
-            for row, g_row in zip(contexts[0], g, strict=True):
-                out_vecs[rows] -= np.outer(g_row, in_vecs[row])
-                in_vecs[row] -= g_row @ old
+                spread.append((contexts, steps))
         for contexts, steps in spread:
             for rows, step in zip(contexts, steps, strict=True):
                 np.subtract.at(in_vecs, list(rows), step)
@@ -178,7 +178,7 @@ def test_an_epoch_of_the_double_build_is_the_twins(monkeypatch, mode, n_threads)
     )
     together, most, lr = 3 if s.model == "cbow" and s.loss == "ns" else 1, 6, 0.05
     monkeypatch.setitem(trainer.NOISE_CENTERS, s.model, together)
-    monkeypatch.setattr(trainer, "NOISE_DRAWS", 1.0)
+    monkeypatch.setattr(trainer, "noise_draws", lambda _: 1.0)
     monkeypatch.setitem(trainer.TILE_INPUTS, s.loss, 2 * s.window)
     monkeypatch.setitem(trainer.WINDOWS_AT_ONCE, (s.model, s.loss == "hs"), most)
     counts = np.array([60, 50, 40, 40, 30, 30, 20, 20], dtype=np.int64)  # paths of at most 4 nodes

@@ -77,7 +77,7 @@ class Tile:
     def errors(self, isa: str, lr: float = LR) -> dict[str, Any]:
         """The largest differences from the twin, relative to the size of the numbers."""
         core_result = self.run(self.core.logistic_tile, self.core.REAL, lr, dim=self.dim, isa=isa)
-        twin_result = self.run(twins.logistic_tile, np.float64, lr, at_once=twins.AT_ONCE[isa])
+        twin_result = self.run(twins.logistic_tile, np.float64, lr, most_at_once=twins.MOST_AT_ONCE[isa])
         size = max(np.abs(self.inputs).max(initial=0), np.abs(self.targets).max(initial=0), 1e-3)
         worst = {"loss": abs(core_result[0] - twin_result[0]) / (1e-3 + abs(twin_result[0]))}
         for name, got, expected in zip(
@@ -122,7 +122,7 @@ def test_inputs_with_targets_of_their_own_match_the_twin(isa, n_inputs, n_target
         others, own = rows[:n_targets], rng.choice(rows[n_targets:], n_inputs).tolist()
         weights = rng.choice([0.25, 1.0], (n_inputs, n_targets))
         expected = [matrix.astype(float) for matrix in (x, y, steps)]
-        twin_loss = twins.tile_with_own(*expected[:2], own, others, weights, LR, expected[2], twins.AT_ONCE[isa])
+        twin_loss = twins.tile_with_own(*expected[:2], own, others, weights, LR, expected[2])
         weights = np.hstack([np.full((n_inputs, n_inputs), 7.0), weights])
         loss = _train.logistic_tile(
             x, range(n_inputs), y, own + others, weights, LR, has_own=True, steps=steps, dim=dim, isa=isa

@@ -87,7 +87,7 @@ def test_training_draws_noise_words_in_proportion_to_their_weights(
 ):
     """Counted by what it does: inputs are all (1, 0, ...), outputs 0, and so each noise word loses lr / 2."""
     monkeypatch.setitem(trainer.NOISE_CENTERS, "sg", noise_centers)
-    monkeypatch.setattr(trainer, "NOISE_DRAWS", 1.0)
+    monkeypatch.setattr(trainer, "noise_draws", lambda _: 1.0)
     n_noise, lr, n_lines = 7, 1e-9, 5000
     # Words 6 and 7 make up the text. A centre is no noise, and so these two are left out of account.
     counts = np.array([9000, 4000, 2000, 1000, 500, 100, n_lines, n_lines], dtype=np.int64)

@@ -124,7 +124,7 @@ def test_an_epoch_of_the_double_build_is_the_twins_to_the_last_digits(
         tile_inputs=tile_inputs,
         step_windows=4,
         noise_fields=trainer.noise_fields(s),
-        at_once=twins.AT_ONCE["scalar"],
+        most_at_once=twins.MOST_AT_ONCE["scalar"],
     )
 
     assert progress.n_predictions == sums.n_predictions > 20
@@ -262,7 +262,7 @@ def test_history_and_vectors_of_a_model_are_the_twins(mode):
             lr=alphas[epoch],
             tile_inputs=trainer.tile_inputs(s),
             noise_fields=trainer.noise_fields(s),
-            at_once=twins.AT_ONCE[_train.isa_name()],
+            most_at_once=twins.MOST_AT_ONCE[_train.isa_name()],
         )
         losses.append(sums.loss / sums.n_predictions)
 

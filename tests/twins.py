@@ -68,21 +68,9 @@ def windows(lines: Sequence[Sequence[int]], window: int) -> list[tuple[int, list
 
 # ---- kernels ----
 
-@dataclass(frozen=True)
-class AtOnce:
-    """What of a tile an instruction set moves at once: later inputs and targets see what earlier ones have moved."""
-
-    targets_of_one: int = 1000  # V_BLOCK_ONE: how many targets of a single input
-    targets: int = 1000  # V_BLOCK: and of several
-    by_inputs: bool = False  # V_FEW_REGISTERS: inputs by twos and threes, or all?
-
-
-AT_ONCE = {
-    "scalar": AtOnce(8, 4),
-    "avx2": AtOnce(20, 8, by_inputs=True),
-    "avx512": AtOnce(24, 8),
-    "neon": AtOnce(24, 12),
-}
+ANY_NUMBER = 1000, 1000
+# How many targets of a single input, and of several, the kernels move at once: V_BLOCK_ONE and V_BLOCK.
+MOST_AT_ONCE = {"scalar": (8, 4), "avx2": (20, 8), "avx512": (24, 8), "neon": (24, 12)}
 
 
 def logistic_tile(
@@ -93,17 +81,18 @@ def logistic_tile(
     weights: np.ndarray | Sequence[float],
     lr: float,
     steps: np.ndarray | None = None,
-    at_once: AtOnce = AtOnce(),
+    most_at_once: tuple[int, int] = ANY_NUMBER,
 ) -> float:
     """Score, loss and update of some inputs against distinct targets, in place.
 
     `weights`, [T] or [B, T], are negative where a target was observed.
-    All scores come first.
+    After all scores, `most_at_once` targets at most (of one input, of several) learn together from one input after the
+    other; later ones see inputs that earlier ones have moved.
     """
     assert len(set(target_ids)) == len(target_ids)
     scores = inputs[input_ids] @ targets[target_ids].T
     factors, loss = logistic_factors(scores, weights, lr)
-    move_tile(inputs, input_ids, targets, target_ids, factors, steps, at_once)
+    move_tile(inputs, input_ids, targets, target_ids, factors, steps, most_at_once)
     return loss
 
 
@@ -125,36 +114,19 @@ def move_tile(
     target_ids: Sequence[int],
     factors: np.ndarray,
     steps: np.ndarray | None,
-    at_once: AtOnce,
+    most_at_once: tuple[int, int],
 ) -> None:
     target_ids = np.asarray(target_ids)
-    n_blocks = -(-len(target_ids) // (at_once.targets if len(input_ids) > 1 else at_once.targets_of_one))
+    n_blocks = -(-len(target_ids) // most_at_once[len(input_ids) > 1])
     first = 0
     for block in range(n_blocks):
         part = slice(first, first + (len(target_ids) - first) // (n_blocks - block))
-        for group in input_groups(input_ids, steps is None, at_once):
-            y_old = targets[target_ids[part]].copy()
-            y_new = y_old.copy()
-            for i in group:
-                row = input_ids[i]
-                y_new += np.outer(factors[i, part], inputs[row])
-                step = inputs[row] if steps is None else steps[i]
-                step += factors[i, part] @ y_old
-            targets[target_ids[part]] = y_new
+        for i, row in enumerate(input_ids):
+            x = inputs[row].copy()
+            step = inputs[row] if steps is None else steps[i]
+            step += factors[i, part] @ targets[target_ids[part]]
+            targets[target_ids[part]] += np.outer(factors[i, part], x)
         first = part.stop
-
-
-def input_groups(input_ids: Sequence[int], in_place: bool, at_once: AtOnce) -> Iterator[range]:
-    """Inputs that move at once: all, or three or two, as many as are different rows; the last four are two and two."""
-    n, first = len(input_ids), 0
-    while first < n:
-        take = n - first
-        if at_once.by_inputs:
-            take = 2 if take == 4 else min(take, 3)
-            while in_place and len(set(input_ids[first : first + take])) < take:
-                take -= 1
-        yield range(first, first + take)
-        first += take
 
 
 def tile_with_own(
@@ -165,7 +137,7 @@ def tile_with_own(
     weights: np.ndarray,
     lr: float,
     steps: np.ndarray,
-    at_once: AtOnce = AtOnce(),
+    most_at_once: tuple[int, int] = ANY_NUMBER,
 ) -> float:
     """A tile of all inputs, each observed with a target of its `own`, and others that all of them meet: `steps` OUT.
 
@@ -177,7 +149,7 @@ def tile_with_own(
     for i, row in enumerate(own):
         steps[i] += own_factors[i] * targets[row]
         targets[row] += own_factors[i] * inputs[i]
-    move_tile(inputs, range(len(inputs)), targets, others, factors, steps, at_once)
+    move_tile(inputs, range(len(inputs)), targets, others, factors, steps, most_at_once)
     return own_loss + loss
 
 
@@ -379,7 +351,7 @@ def train_epoch(
     tile_inputs: int,
     noise_fields: Mapping[str, Any],
     step_windows: int = 1,
-    at_once: AtOnce = AtOnce(),
+    most_at_once: tuple[int, int] = ANY_NUMBER,
 ) -> Trained:
     """One epoch with one thread, in place; for text of one piece, so that `lr` is that of its start, and few targets.
 
@@ -398,7 +370,7 @@ def train_epoch(
     def learn(
         inputs: np.ndarray, rows: list[int], targets: Any, weights: np.ndarray, steps: Any = None
     ) -> None:
-        sums.loss += logistic_tile(inputs, rows, out_vecs, targets, weights, lr, steps, at_once)
+        sums.loss += logistic_tile(inputs, rows, out_vecs, targets, weights, lr, steps, most_at_once)
         in_vecs[:, biases] = 1
 
     noise = NoiseStream(tables.noise, noise_fields["noise_reuse"], Rng(s.seed, epoch, shard=U64))
@@ -438,7 +410,7 @@ def train_epoch(
                 if others:
                     words, their_weights = others
                     sums.loss += tile_with_own(
-                        hidden, out_vecs, centers, words, their_weights, lr, hidden_steps, at_once
+                        hidden, out_vecs, centers, words, their_weights, lr, hidden_steps, most_at_once
                     )
                 else:
                     learn(hidden, list(range(len(group))), rows_out, weights, hidden_steps)
