@@ -21,6 +21,9 @@ from fastw2v.settings import Settings
 #
 # Most inputs of one tile. More in one go is faster, but all scores come before the first step.
 TILE_INPUTS = {"ns": 12, "nce": 10, "hs": 12}
+# ... and the most that alpha, inputs and targets of each may multiply to under negative sampling: beyond, steps that
+# were all computed from the same scores go too far together. With few different words, vectors would grow without end.
+MOST_SUMMED_STEPS = 4.0
 # How often a drawn noise word is used before the next is drawn (see src_c/sampler.h), where noise is shared.
 NOISE_REUSE = 5
 # Centres that share their noise words. CBOW has one prediction per window: several together make a tile that is worth
@@ -173,7 +176,9 @@ def noise_weights(counts: NDArray[np.int64], exponent: float) -> NDArray[np.floa
 
 def tile_inputs(settings: Settings) -> int:
     """Most inputs of a skip-gram tile: all tokens that two neighbours reach, if they are not too many."""
-    return min(TILE_INPUTS.get(settings.loss, 1), 2 * settings.window + 2)
+    most = min(TILE_INPUTS.get(settings.loss, 1), 2 * settings.window + 2)
+    of_one = settings.alpha * (1 + settings.negative) if settings.loss == "ns" else 0.0
+    return max(1, int(MOST_SUMMED_STEPS / of_one)) if most * of_one > MOST_SUMMED_STEPS else most
 
 
 def noise_draws(settings: Settings) -> float:

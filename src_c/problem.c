@@ -24,6 +24,11 @@ int64_t w2v_problem_targets(const w2v_plan *plan) {
     return n_sets * w2v_most_targets(plan);
 }
 
+/* Skip-gram's contexts that meet the same targets may be merged, but for NCE's: its hits (learn.c) go by windows. */
+static int has_merged_inputs(const w2v_plan *plan) {
+    return plan->model == W2V_SKIP_GRAM && !has_noise_per_pair(plan) && plan->loss != W2V_NCE;
+}
+
 /* Weights of targets lie in rows, one for each choice of windows, a sum of powers of 2: how often the pairs count that
  * these windows make with the target. The rows are so far apart: */
 static int64_t weight_stride(const w2v_plan *plan) { return w2v_problem_targets(plan) + W2V_TILE_SLACK; }
@@ -85,9 +90,11 @@ w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
     problem->weights = calloc(weights_room(plan), sizeof *problem->weights);
     problem->weight_stride = weight_stride(plan);
     problem->input_weights = malloc(n_contexts * sizeof *problem->input_weights);
+    problem->merged_weights = calloc(n_contexts * (size_t)weight_stride(plan) + 2 * W2V_TILE_SLACK, sizeof(w2v_real));
     problem->hits = malloc(n_sets * n_windows * sizeof *problem->hits);
     if (!problem->centers || !problem->context_starts || !problem->reaches || !problem->context_room ||
-        !problem->set_starts || !problem->targets || !problem->weights || !problem->input_weights || !problem->hits) {
+        !problem->set_starts || !problem->targets || !problem->weights || !problem->input_weights ||
+        !problem->merged_weights || !problem->hits) {
         w2v_problem_free(problem);
         return W2V_ERR_MEMORY;
     }
@@ -106,6 +113,7 @@ void w2v_problem_free(w2v_problem *problem) {
     free(problem->targets);
     free(problem->weights);
     free(problem->input_weights);
+    free(problem->merged_weights);
     free(problem->hits);
     memset(problem, 0, sizeof *problem);
 }
@@ -314,6 +322,34 @@ W2V_INLINE void weigh_inputs(const w2v_problem *problem, const w2v_plan *plan, w
     }
 }
 
+/* Is at least half of these rows one of the two before them? */
+static int are_alike(w2v_real *const *rows, int32_t n) {
+    int32_t n_alike = 0;
+    for (int32_t i = 2; i < n; i++) n_alike += (rows[i] == rows[i - 1]) | (rows[i] == rows[i - 2]);
+    return n > 2 && 2 * n_alike >= n;
+}
+
+/* Make one input of those that are the same row, its weights the sum of theirs. Where a line is one word or two, steps
+ * that were all computed from the same score would else grow from one to the next. */
+static void merge_inputs(w2v_problem *problem) {
+    w2v_real **rows = problem->contexts, **weights = problem->input_weights;
+    w2v_real *sum = problem->merged_weights + W2V_TILE_SLACK;
+    const int64_t n_targets = problem->set_starts[1];
+    int32_t n = 0, n_before;
+    for (int32_t i = 0; i < problem->n_contexts; i++) {
+        for (n_before = 0; n_before < n && rows[n_before] != rows[i];) n_before++;
+        if (n_before < n) {
+            for (int64_t t = 0; t < n_targets; t++) weights[n_before][t] += weights[i][t];
+            continue;
+        }
+        rows[n] = rows[i];
+        memcpy(sum, weights[i], (size_t)n_targets * sizeof *sum);
+        weights[n++] = sum;
+        sum += problem->weight_stride;
+    }
+    problem->n_contexts = n;
+}
+
 /* Of a loss that draws, in G windows. For the usual G, a constant, there are no loops over windows. */
 W2V_INLINE void close_noise_sets(w2v_problem *problem, w2v_choice *choice, const int32_t G) {
     if (problem->n_sets == 1) {
@@ -329,16 +365,14 @@ void w2v_problem_close(w2v_problem *problem, w2v_choice *choice) {
     problem->hidden_scales = choice->hidden_scales;
     problem->context_scales = choice->context_scales;
     problem->n_sets = has_noise_per_pair(plan) ? problem->n_contexts : 1;
-    if (plan->loss == W2V_HIERARCHICAL_SOFTMAX) {
-        weigh_inputs(problem, plan, add_path(problem, choice), 1);
-        return;
-    }
-    switch (problem->n_windows) {
+    switch (plan->loss == W2V_HIERARCHICAL_SOFTMAX ? 0 : problem->n_windows) {
+        case 0: weigh_inputs(problem, plan, add_path(problem, choice), 1); break;
         case 1: close_noise_sets(problem, choice, 1); break;
         case 2: close_noise_sets(problem, choice, 2); break;
         case 4: close_noise_sets(problem, choice, 4); break;
         default: close_noise_sets(problem, choice, problem->n_windows);
     }
+    if (has_merged_inputs(plan) && are_alike(problem->contexts, problem->n_contexts)) merge_inputs(problem);
 }
 
 void w2v_problem_tile(const w2v_problem *problem, const w2v_plan *plan, int32_t first, w2v_tile *tile) {

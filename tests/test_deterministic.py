@@ -142,7 +142,8 @@ def learn_groups(s: Any, vecs: tuple[np.ndarray, np.ndarray], groups: Any, lr: f
             if s.model == "cbow":
                 inputs = np.stack([in_vecs[rows].mean(axis=0) for rows in contexts])
             else:
-                inputs, weights = in_vecs[list(contexts[0])], np.repeat(weights, len(contexts[0]), axis=0)
+                rows, times = zip(*twins.merged([(row, np.ones(1)) for row in contexts[0]]), strict=True)
+                contexts, inputs, weights = [rows], in_vecs[list(rows)], np.array(times) * weights
             scores = inputs @ out_vecs[list(targets)].T
             z = np.where(weights < 0, -scores, scores)
             loss += float((np.abs(weights) * np.logaddexp(0, z)).sum())

@@ -42,7 +42,7 @@ def test_the_start_is_one_stream_of_numbers_whoever_fills_which_piece(monkeypatc
 NOISE = ("n_noise", "noise_weight", "noise_reuse", "noise_centers")
 
 
-@pytest.mark.parametrize(("sg", "expected"), [(1, (6, 5 / 6, 5, 2)), (0, (6, 5 / 6, 5, 4))])
+@pytest.mark.parametrize(("sg", "expected"), [(1, (5, 1.0, 5, 2)), (0, (6, 5 / 6, 5, 4))])
 def test_shared_noise_is_reused_and_shared_among_centers_with_more_draws_for_less(sg, expected):
     assert trainer.noise_fields(Word2Vec(sg=sg).settings) == pytest.approx(
         dict(zip(NOISE, expected, strict=True))
@@ -50,22 +50,40 @@ def test_shared_noise_is_reused_and_shared_among_centers_with_more_draws_for_les
 
 
 @pytest.mark.parametrize(
-    ("settings", "n_noise"),
+    ("settings", "of_cbow", "of_skip_gram"),
     [
-        ({"sample": 1e-3}, 6),
-        ({"sample": 0}, 6),
-        ({"sample": 1e-4}, 8),  # stronger subsampling leaves mostly rare words
-        ({"sample": 1e-4, "vector_size": 300}, 8),
-        ({"sample": 5}, 6),  # a count
-        ({"alpha": 0.1}, 6),
-        ({"vector_size": 199}, 6),
-        ({"vector_size": 200}, 5),
-        ({"vector_size": 200, "alpha": 0.05}, 6),
+        ({"sample": 1e-3}, 6, 5),
+        ({"sample": 0}, 6, 5),
+        ({"sample": 1e-4}, 8, 8),  # stronger subsampling leaves mostly rare words
+        ({"sample": 1e-4, "vector_size": 300}, 8, 8),
+        ({"sample": 5}, 6, 5),  # a count
+        ({"alpha": 0.1}, 6, 5),
+        ({"vector_size": 199}, 6, 5),
+        ({"vector_size": 200}, 5, 5),
+        ({"vector_size": 200, "alpha": 0.05}, 6, 5),
     ],
 )
-@pytest.mark.parametrize("sg", [0, 1])
-def test_more_noise_words_are_drawn_where_their_variance_would_show(sg, settings, n_noise):
-    assert trainer.noise_fields(Word2Vec(sg=sg, **settings).settings)["n_noise"] == n_noise
+def test_more_noise_words_are_drawn_where_their_variance_would_show(settings, of_cbow, of_skip_gram):
+    for sg, n_noise in enumerate((of_cbow, of_skip_gram)):
+        assert trainer.noise_fields(Word2Vec(sg=sg, **settings).settings)["n_noise"] == n_noise
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_inputs"),
+    [
+        ({}, 12),
+        ({"window": 2}, 6),
+        ({"window": 20}, 12),
+        ({"alpha": 0.05}, 12),
+        ({"alpha": 0.1}, 6),
+        ({"alpha": 0.05, "negative": 10}, 7),
+        ({"alpha": 50.0}, 1),
+        ({"alpha": 0.1, "hs": 1, "negative": 0}, 12),
+        ({"alpha": 0.1, "loss": "nce", "negative": 10}, 10),
+    ],
+)
+def test_tiles_have_fewer_inputs_where_their_steps_would_add_up_to_too_much(settings, n_inputs):
+    assert trainer.tile_inputs(Word2Vec(sg=1, **settings).settings) == n_inputs
 
 
 def test_skip_gram_with_nce_shares_noise_in_one_window_only():

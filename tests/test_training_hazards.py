@@ -7,6 +7,7 @@ counters that add up, errors that say what happened, and a model that can be use
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -34,6 +35,8 @@ ORDINARY = list(planted.sentences(1000))
 PATHOLOGICAL = {
     "one word repeated": [*ORDINARY, ["cladobotryum"] * 10_000],
     "two words alternating": [*ORDINARY, ["ping", "pong"] * 5000],
+    "words in runs": [*ORDINARY, [word for word in "abcdefgh" for _ in range(4)] * 300],
+    "few different words": [random.Random(line).choices("abc", k=30) for line in range(1000)],
     "all words in one line": [[word for line in ORDINARY for word in line]],
     "nothing but one word": [["again"] * 20_000],
     "a line for each word": [[word] for line in ORDINARY for word in line] + [["two", "words"]] * 5,
@@ -78,7 +81,7 @@ def test_a_loss_too_large_to_mean_anything_is_divergence_even_while_it_is_finite
     model = Word2Vec(vector_size=16, workers=1, sg=1, epochs=2)
     model.build_vocab(ORDINARY)
     with pytest.raises(DivergedError, match=r"the loss is \d.* per prediction"):
-        model.train(ORDINARY, start_alpha=1e4)
+        model.train(ORDINARY, start_alpha=1.0)
 
 
 # ---- progress and Ctrl-C ----

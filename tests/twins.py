@@ -340,6 +340,14 @@ def grouped(
         yield group
 
 
+def merged(inputs: Sequence[tuple[int, np.ndarray]]) -> Sequence[tuple[int, np.ndarray]]:
+    """The same row once, in all windows that it is in, if half of the rows are one of the two before them."""
+    rows = [row for row, _ in inputs]
+    if len(rows) < 3 or 2 * sum(row in rows[i : i + 2] for i, row in enumerate(rows[2:])) < len(rows):
+        return inputs
+    return [(row, sum(member for other, member in inputs if other == row)) for row in dict.fromkeys(rows)]
+
+
 def train_epoch(
     s: Settings,
     tables: Tables,
@@ -446,6 +454,8 @@ def train_epoch(
                     for p in range(min(reach), max(reach) + 1)
                 ]
             sums.n_predictions += sum(len(rows) for rows in contexts)
+            if not per_pair and s.loss != "nce":
+                inputs = merged(inputs)
             for part in batched(inputs, 1 if per_pair else tile_inputs):
                 rows, members = [row for row, _ in part], np.stack([member for _, member in part])
                 if per_pair:
