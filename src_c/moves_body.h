@@ -22,10 +22,10 @@ W2V_INLINE void fetch_lines(w2v_real *const *rows, int32_t n_rows, int64_t d) {
 }
 
 /* Targets and inputs learn from each other, one input after the other: step_i += sum_t g_it y_t, and then
- * y_t += g_it x_i, so that the next input meets targets that have moved: that is worth half a point of analogies. The NT
- * targets stay in registers while the inputs stream through, whose steps are summed by halves: one sum would be waited
- * for as long as all of it takes. With `has_own`, the first target is each input's own, which may be that of several of
- * them, and steps of inputs begin here. */
+ * y_t += g_it x_i, so that the next input meets targets that have moved, which is worth half a point of analogies. The
+ * NT targets stay in registers while the inputs stream through, whose steps are summed by halves: one sum would be
+ * waited for as long as all of it takes. With `has_own`, the first target is each input's own, which may be that of
+ * several of them, and steps of inputs begin here. */
 W2V_INLINE void move_block(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, const w2v_real *g,
                            const int NT, const int where, const int has_own) {
     w2v_real *const *own = tile->targets, *const *targets = own + first_target;
