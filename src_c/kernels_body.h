@@ -1,9 +1,9 @@
 /* kernels_body.h: the kernels, written once over the vector words of a kernels_<isa>.c.
  *
  * Included by kernels_<isa>.c after the words (vec, V_WIDTH, V_BLOCK, V_FEW_REGISTERS, V_SUMS, V_BLOCK_ONE, V_ROWS,
- * v_*) are defined; defines the table w2v_kernels_<isa>. Tiles are here, over the blocks of scores_body.h and moves_body.h;
- * what works on single rows is in rows_body.h. Rows are padded to a multiple of every V_WIDTH, so no loop here has a
- * tail.
+ * v_*) are defined; defines the table w2v_kernels_<isa>. Tiles are here, over the blocks of scores_body.h and
+ * moves_body.h; what works on single rows is in rows_body.h. Rows are padded to a multiple of every V_WIDTH, so no loop
+ * here has a tail.
  *
  * Racing updates. Threads call these kernels on shared rows without locks, and a row may change between its
  * load and its store. That is deliberate ("Hogwild", Niu, Recht, Re & Wright, NIPS 2011): updates are sparse, a
