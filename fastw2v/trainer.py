@@ -32,10 +32,11 @@ NOISE_REUSE = 5
 NOISE_CENTERS = {"sg": 2, "cbow": 4}
 # Noise words drawn for each that `negative` asks for, at a weight that keeps the sum: the more, the smaller is its
 # variance, which is what sharing costs. Rare words need many: where subsampling is stronger than the usual one and
-# leaves mostly these, fewer cost 1 to 4 points of analogies. Else these do, however many epochs there are.
+# leaves mostly these, fewer cost 1 to 4 points of analogies. Else these do, however many epochs there are: skip-gram,
+# whose inputs learn one after the other, needs no more than are asked for.
 NOISE_DRAWS = {"sg": 1.0, "cbow": 1.2}
 USUAL_SAMPLE, NOISE_DRAWS_FOR_RARE_WORDS = 1e-3, 1.6
-# From LONG_VECTORS numbers on no more are needed than asked for, as long as the learning rate is not above the usual.
+# Nor does CBOW from LONG_VECTORS numbers on, as long as the learning rate is not above the usual.
 LONG_VECTORS, USUAL_ALPHA = 200, 0.025
 # The input vectors start uniform in +-START_REACH / vector_size, or +-LEAST_START if that is more. DIFFERS: word2vec.c
 # has 0.5 / vector_size and gensim 1 / vector_size; the output vectors start at zero, so the first steps are in
@@ -175,7 +176,7 @@ def noise_weights(counts: NDArray[np.int64], exponent: float) -> NDArray[np.floa
 
 
 def tile_inputs(settings: Settings) -> int:
-    """Most inputs of a skip-gram tile: all tokens that two neighbours reach, if they are not too many."""
+    """Most inputs of a skip-gram tile: all that two neighbours reach, if neither they nor their steps are too many."""
     most = min(TILE_INPUTS.get(settings.loss, 1), 2 * settings.window + 2)
     of_one = settings.alpha * (1 + settings.negative) if settings.loss == "ns" else 0.0
     return max(1, int(MOST_SUMMED_STEPS / of_one)) if most * of_one > MOST_SUMMED_STEPS else most

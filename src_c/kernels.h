@@ -28,7 +28,8 @@ typedef struct {
                                    *       the input, positive for noise */
     w2v_real *const *fetch;       /* IN    [n_fetch + W2V_TILE_SLACK] rows to bring near meanwhile, any rows */
     int32_t n_fetch;              /*       0 .. T, more are left out */
-    w2v_real *scratch;            /*       [W2V_TILE_SCRATCH(B, T)] room for two numbers for each pair */
+    w2v_real *scratch;            /*       [W2V_TILE_SCRATCH(B, T)] room for two numbers for each pair; tile_weights and
+                                   *       tile_moves use one for each */
 } w2v_tile;
 
 enum { W2V_TILE_DISTINCT = 16, W2V_TILE_SLACK = 16 };

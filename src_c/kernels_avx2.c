@@ -6,8 +6,8 @@
 
 #define V_ISA avx2
 #define V_WIDTH 8
-#define V_BLOCK 8
-#define V_FEW_REGISTERS 1 /* the factors of three inputs and eight targets that do not fit are operands in memory */
+#define V_BLOCK 8         /* eight scores of an input fill a vector; ... */
+#define V_FEW_REGISTERS 1 /* ... factors of three inputs and eight targets that do not fit are operands in memory */
 #define V_SUMS 12 /* of two inputs x six targets; with 2 inputs and a target: 15 */
 #define V_BLOCK_ONE 20 /* of one input, at once: of more than 12 factors some are loaded when they are wanted */
 #define V_ROWS 6 /* of a product; x two vectors: 12 sums */

@@ -161,16 +161,16 @@ static double steps_of(const w2v_parts *parts, const w2v_real *weights, int64_t 
     return (double)v_sum(loss);
 }
 
-/* The factors of a tile, block after block; returns the loss. Where instructions are short, sigmoids are taken of whole
- * vectors of pairs, which blocks do not fill; elsewhere while the scores are still in registers. */
+/* The factors of a tile, block after block; returns the loss. With few registers, whose blocks do not fill vectors,
+ * sigmoids are taken of all pairs together; elsewhere while the scores are still in registers. */
 static double tile_factors(const w2v_tile *tile, int64_t n, w2v_real lr) {
     w2v_real *factors = tile->scratch;
     if (V_FEW_REGISTERS) {
         const int64_t n_pairs = (int64_t)tile->n_inputs * tile->n_targets;
-        const w2v_parts scores = {factors + n_pairs + 2 * W2V_TILE_SLACK, 1, 0};
+        w2v_real *scores = factors + n_pairs + 2 * W2V_TILE_SLACK;
         tile_weights(tile);
-        tile_scores(tile, 0, n, factors + n_pairs + 2 * W2V_TILE_SLACK);
-        return steps_of(&scores, factors, n_pairs, lr, factors);
+        tile_scores(tile, 0, n, scores);
+        return steps_of(&(w2v_parts){scores, 1, 0}, factors, n_pairs, lr, factors);
     }
     vec loss = v_zero();
     FOR_EACH_TARGET_BLOCK(tile)

@@ -99,7 +99,9 @@ W2V_INLINE void move_one_input(const w2v_tile *tile, int32_t first_target, int64
     }
 }
 
-/* The same of NI inputs, three at most, whose factors stay in registers, as far as there are so many, while all rows
+enum { MOST_FEW = 3 };
+
+/* The same of NI inputs, MOST_FEW at most, whose factors stay in registers, as far as there are so many, while all rows
  * stream past. That takes fewer instructions, since a factor is loaded once, not once for each vector of the rows; but
  * these inputs must learn in rows that differ from each other. */
 W2V_INLINE void move_few_inputs(const w2v_tile *tile, int32_t first_input, int32_t first_target, int64_t from,
@@ -113,11 +115,11 @@ W2V_INLINE void move_few_inputs(const w2v_tile *tile, int32_t first_input, int32
     const int32_t n_own_fetches = at_most(tile->n_inputs, tile->n_fetch);
     w2v_real *const *fetch = tile->n_fetch > first_target ? tile->fetch + first_target : targets;
     w2v_inward lines = lines_within(from, to);
-    vec factors[3 * V_BLOCK];
+    vec factors[MOST_FEW * V_BLOCK];
     W2V_UNROLL
     for (int k = 0; k < NI * NT; k++) factors[k] = v_set1(g[k]);
     for (int64_t d = from; d < to; d += V_WIDTH) {
-        vec x[3], step[3];
+        vec x[MOST_FEW], step[MOST_FEW];
         if (fetches && begins_line(d - from)) {
             const int64_t line = inward_next(&lines);
             if (has_own) fetch_lines(tile->fetch, n_own_fetches, line);
@@ -154,7 +156,7 @@ W2V_INLINE void move_few_inputs(const w2v_tile *tile, int32_t first_input, int32
 
 /* How many of the inputs that are left go together: nearly always two or three. */
 W2V_INLINE int32_t inputs_together(w2v_real *const *steps, int32_t left) {
-    const int32_t n = left == 4 ? 2 : at_most(left, 3);
+    const int32_t n = left == 4 ? 2 : at_most(left, MOST_FEW);
     if (n == 1 || steps[0] == steps[1]) return 1;
     return n == 3 && (steps[0] == steps[2] || steps[1] == steps[2]) ? 2 : n;
 }

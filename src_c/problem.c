@@ -25,7 +25,7 @@ int64_t w2v_problem_targets(const w2v_plan *plan) {
 }
 
 /* Skip-gram's contexts that meet the same targets may be merged, but for NCE's: its hits (learn.c) go by windows. */
-static int has_merged_inputs(const w2v_plan *plan) {
+static int may_merge_inputs(const w2v_plan *plan) {
     return plan->model == W2V_SKIP_GRAM && !has_noise_per_pair(plan) && plan->loss != W2V_NCE;
 }
 
@@ -90,7 +90,8 @@ w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
     problem->weights = calloc(weights_room(plan), sizeof *problem->weights);
     problem->weight_stride = weight_stride(plan);
     problem->input_weights = malloc(n_contexts * sizeof *problem->input_weights);
-    problem->merged_weights = calloc(n_contexts * (size_t)weight_stride(plan) + 2 * W2V_TILE_SLACK, sizeof(w2v_real));
+    const size_t n_merged = may_merge_inputs(plan) ? n_contexts * (size_t)weight_stride(plan) : 0;
+    problem->merged_weights = calloc(n_merged + 2 * W2V_TILE_SLACK, sizeof *problem->merged_weights);
     problem->hits = malloc(n_sets * n_windows * sizeof *problem->hits);
     if (!problem->centers || !problem->context_starts || !problem->reaches || !problem->context_room ||
         !problem->set_starts || !problem->targets || !problem->weights || !problem->input_weights ||
@@ -372,7 +373,7 @@ void w2v_problem_close(w2v_problem *problem, w2v_choice *choice) {
         case 4: close_noise_sets(problem, choice, 4); break;
         default: close_noise_sets(problem, choice, problem->n_windows);
     }
-    if (has_merged_inputs(plan) && are_alike(problem->contexts, problem->n_contexts)) merge_inputs(problem);
+    if (may_merge_inputs(plan) && are_alike(problem->contexts, problem->n_contexts)) merge_inputs(problem);
 }
 
 void w2v_problem_tile(const w2v_problem *problem, const w2v_plan *plan, int32_t first, w2v_tile *tile) {

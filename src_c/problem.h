@@ -36,7 +36,8 @@ typedef struct {
                               *       row 2^g + 2^h + ... */
     int64_t weight_stride;
     w2v_real **input_weights; /* [2WG] the row of weights of each tile input */
-    w2v_real *merged_weights; /* [2WG, weight_stride] where they lie if inputs are merged */
+    w2v_real *merged_weights; /* [2WG, weight_stride] where they lie if inputs are merged; n_contexts then
+                               *       counts these, and context_starts say nothing */
     w2v_real *hits;           /* [n_sets, G] NCE only: how much noise fell on each window's own centre */
 } w2v_problem;
 

@@ -43,7 +43,7 @@ NOISE = ("n_noise", "noise_weight", "noise_reuse", "noise_centers")
 
 
 @pytest.mark.parametrize(("sg", "expected"), [(1, (5, 1.0, 5, 2)), (0, (6, 5 / 6, 5, 4))])
-def test_shared_noise_is_reused_and_shared_among_centers_with_more_draws_for_less(sg, expected):
+def test_shared_noise_is_reused_and_shared_among_centers(sg, expected):
     assert trainer.noise_fields(Word2Vec(sg=sg).settings) == pytest.approx(
         dict(zip(NOISE, expected, strict=True))
     )
