@@ -336,7 +336,8 @@ def test_without_torch_the_error_says_what_to_install(monkeypatch: pytest.Monkey
     assert 'pip install "fastw2v[torch]"' in capsys.readouterr().err
 
 
-def test_the_work_of_a_window_is_that_of_its_pairs() -> None:
+def test_the_work_of_a_window_is_that_of_its_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "halved_words", lambda counts, settings: 0)
     counts = zipf.counts(500, 100_000)
     for model, loss in itertools.product(("sg", "cbow"), ("ns", "hs")):
         settings = courses.settings_of(model, loss, 16, 1, shrink_windows=False, sample=0, window=2)
@@ -356,6 +357,22 @@ def test_the_work_of_a_window_is_that_of_its_pairs() -> None:
         )
         assert work.flop == pytest.approx(flop / n_tokens, rel=1e-9)
         assert list(work.traffic) == list(limits.LEVELS)
+
+
+def test_contexts_that_are_left_out_are_needed_but_not_done() -> None:
+    settings = courses.settings_of("sg", "hs", 16, 1, shrink_windows=False, sample=0)
+    course = courses.Course(settings, zipf.counts(2000, 100_000), zipf.ids(2000, 100_000))
+    n_halved = trainer.halved_words(course.counts, settings)
+    share = course.counts[:n_halved].sum() / course.counts.sum() / 2
+    assert 0.1 < share == pytest.approx(objective.left_out(course))
+    windows = objective.walk(course, 99)
+    a_window = (2 * 5 * zipf.LINE_WORDS - 5 * 6) / zipf.LINE_WORDS
+    assert windows.contexts == pytest.approx(a_window * (1 - share), rel=0.01)
+    needed, done = (
+        objective.work(course, windows, 10.0, limits.caches(), done=is_done) for is_done in (False, True)
+    )
+    assert needed.flop == pytest.approx(10 * 6 * 16 * windows.path)
+    assert done.flop == pytest.approx((1 - share) * needed.flop)
 
 
 def test_programs_are_run_with_bytecode_kept(monkeypatch: pytest.MonkeyPatch) -> None:

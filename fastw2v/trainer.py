@@ -53,6 +53,14 @@ STEP_WINDOWS = 8
 # Windows that are scored before any of them is learnt, in deterministic training, from each of four places of the text
 # (src_c/slices.h), by model and by whether targets are nodes of a tree: those near its root are in every window.
 WINDOWS_AT_ONCE = {("sg", False): 32, ("cbow", False): 8, ("sg", True): 1, ("cbow", True): 4}
+# Skip-gram's most frequent words are a context at every second of their places only, and count twice there
+# (src_c/plan.h): those that are this share of the tokens that subsampling leaves, but no more than 1 word in so many.
+# They have steps to spare; with twice as many of them, or where CBOW predicts such words half as often, analogies fall.
+LEAST_HALVED_SHARE = 3e-4
+VOCABULARY_PER_HALVED_WORD = 192
+MOST_HALVED_NEGATIVE = (
+    10  # with 20, vectors of a few words that make up nearly all of a text grow without end
+)
 # Rows of which each thread keeps a copy; at most 1 row in 256 of the vocabulary is "frequent" (see src_c/rows.h).
 MOST_HOT_ROWS = 128
 VOCABULARY_PER_HOT_ROW = 256
@@ -168,11 +176,31 @@ def keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.f
     return kept
 
 
+def halved_words(counts: NDArray[np.int64], settings: Settings) -> int:
+    """How many of the first words are a context at every second place; ids are ranks as a rule, else it is fewer.
+
+    None where that costs analogies: stronger subsampling has made these words rare, or steps are large already.
+    """
+    has_small_steps = settings.alpha <= USUAL_ALPHA and settings.negative <= MOST_HALVED_NEGATIVE
+    is_usual = has_small_steps and not 0 < settings.sample < USUAL_SAMPLE
+    is_shared = settings.loss == "hs" or (settings.loss == "ns" and settings.share_noise)
+    if not (settings.model == "sg" and is_usual and is_shared and learns_by_window(settings)):
+        return 0
+    kept = counts * keep_probabilities(counts, settings.sample)
+    most = len(counts) // VOCABULARY_PER_HALVED_WORD
+    return int(np.logical_and.accumulate(kept[:most] >= LEAST_HALVED_SHARE * kept.sum()).sum())
+
+
 def noise_weights(counts: NDArray[np.int64], exponent: float) -> NDArray[np.float64]:
     """Weights counts ** exponent up to a constant factor, for any exponent without overflow, [V]."""
     logs = exponent * np.log(np.maximum(counts, 1))
     weights: NDArray[np.float64] = np.exp(logs - logs.max())
     return weights
+
+
+def learns_by_window(settings: Settings) -> bool:
+    """Are steps plain ones, which are taken window by window?"""
+    return settings.optimizer == "sgd" and settings.clip_norm is None and not settings.batched
 
 
 def tile_inputs(settings: Settings) -> int:
@@ -240,7 +268,7 @@ def make_plan(
     # DIFFERS from the exact gradient, on purpose: word2vec.c and gensim add the hidden vector's step undivided
     # to each context row of a mean, and gensim divides it for a sum. "exact" is the other way round in both cases.
     undivided = bool(settings.cbow_mean) == (settings.cbow_update == "word2vec")
-    by_window = settings.optimizer == "sgd" and settings.clip_norm is None and not settings.batched
+    by_window = learns_by_window(settings)
     hot_share = HOT_SHARE[settings.model] if by_window else 1.0
     has_hot = (settings.workers > 1 or hot_share < 1) and not settings.deterministic
     n_hot = min(MOST_HOT_ROWS, len(counts) // VOCABULARY_PER_HOT_ROW) if has_hot else 0
@@ -272,6 +300,7 @@ def make_plan(
         n_threads=settings.workers,
         is_repeatable=settings.deterministic,
         windows_at_once=WINDOWS_AT_ONCE[settings.model, settings.loss == "hs"],
+        n_halved=halved_words(counts, settings),
         n_hot_in=n_hot,
         n_hot_out=n_hot + n_warm,
         hot_share=hot_share,

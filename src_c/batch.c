@@ -66,7 +66,7 @@ static int32_t new_input(w2v_batch *batch, int32_t contexts_end) {
 }
 
 int w2v_batch_add(w2v_batch *batch, const w2v_window *window, w2v_real lr) {
-    const int32_t target = window->tokens[window->pos], start = batch->starts[batch->n_inputs];
+    const int32_t target = window->center, start = batch->starts[batch->n_inputs];
     int32_t end = start;
     batch->lr = lr;
     for (int64_t p = window->low; p < window->high; p++) {

@@ -33,6 +33,10 @@ W2V_INLINE int is_joint(const w2v_plan *plan) {
     return plan->model == W2V_SKIP_GRAM && windows_together(plan) > 1;
 }
 
+/* Skip-gram's most frequent words are contexts at every second of their places only, and count twice there: they have
+ * steps to spare, and the expected gradient is what it was. */
+W2V_INLINE int32_t is_halved(const w2v_plan *plan, int32_t word) { return word < plan->n_halved; }
+
 /* The numbers of a row that a matrix product works on: D, and the bias if there is one. */
 W2V_INLINE int32_t row_numbers(const w2v_plan *plan) { return (int32_t)plan->dim + plan->has_bias; }
 

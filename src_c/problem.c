@@ -30,21 +30,23 @@ static int may_merge_inputs(const w2v_plan *plan) {
 }
 
 /* Weights of targets lie in rows, one for each choice of windows, a sum of powers of 2: how often the pairs count that
- * these windows make with the target. The rows are so far apart: */
+ * these windows make with the target. As many rows behind them are for halved words, which count twice (plan.h). The
+ * rows are so far apart: */
 static int64_t weight_stride(const w2v_plan *plan) { return w2v_problem_targets(plan) + W2V_TILE_SLACK; }
+static int32_t n_weight_rows(const w2v_plan *plan) { return (1 + (plan->n_halved > 0)) << windows_together(plan); }
 /* How many numbers they are, with what may be read before and after. */
 static size_t weights_room(const w2v_plan *plan) {
-    return ((size_t)1 << windows_together(plan)) * (size_t)weight_stride(plan) + 2 * W2V_TILE_SLACK;
+    return (size_t)n_weight_rows(plan) * (size_t)weight_stride(plan) + 2 * W2V_TILE_SLACK;
 }
 
 /* The weights where centres and noise words are distinct, as nearly always: the centres, then the noise. */
 static w2v_real *usual_weights(const w2v_plan *plan) {
     const int32_t G = windows_together(plan);
     w2v_real *room = calloc(weights_room(plan), sizeof *room);
-    for (int32_t windows = 1; room && windows < 1 << G; windows++) {
-        w2v_real *weights = room + W2V_TILE_SLACK + windows * weight_stride(plan);
+    for (int32_t row = 0; room && row < n_weight_rows(plan); row++) {
+        w2v_real *weights = room + W2V_TILE_SLACK + row * weight_stride(plan);
         for (int32_t g = 0; g < G; g++) {
-            const int32_t within = windows >> g & 1;
+            const int32_t within = (row >> g & 1) << (row >> G);
             weights[g] = (w2v_real)-within;
             for (int32_t k = 0; k < plan->n_noise; k++) weights[G + k] += (w2v_real)(within * plan->noise_weight);
         }
@@ -85,6 +87,7 @@ w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
     problem->reaches = malloc(n_windows * sizeof *problem->reaches);
     /* Joint windows may reach W tokens further back than the first of them. */
     problem->context_room = malloc((n_contexts + (size_t)plan->window) * sizeof *problem->context_room);
+    problem->word_room = malloc((n_contexts + (size_t)plan->window) * sizeof *problem->word_room);
     problem->set_starts = calloc(n_sets + 1, sizeof *problem->set_starts);
     problem->targets = malloc(2 * n_targets * sizeof *problem->targets);
     problem->weights = calloc(weights_room(plan), sizeof *problem->weights);
@@ -94,8 +97,8 @@ w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
     problem->merged_weights = calloc(n_merged + 2 * W2V_TILE_SLACK, sizeof *problem->merged_weights);
     problem->hits = malloc(n_sets * n_windows * sizeof *problem->hits);
     if (!problem->centers || !problem->context_starts || !problem->reaches || !problem->context_room ||
-        !problem->set_starts || !problem->targets || !problem->weights || !problem->input_weights ||
-        !problem->merged_weights || !problem->hits) {
+        !problem->word_room || !problem->set_starts || !problem->targets || !problem->weights ||
+        !problem->input_weights || !problem->merged_weights || !problem->hits) {
         w2v_problem_free(problem);
         return W2V_ERR_MEMORY;
     }
@@ -110,6 +113,7 @@ void w2v_problem_free(w2v_problem *problem) {
     free(problem->context_starts);
     free(problem->reaches);
     free(problem->context_room);
+    free(problem->word_room);
     free(problem->set_starts);
     free(problem->targets);
     free(problem->weights);
@@ -122,18 +126,18 @@ void w2v_problem_free(w2v_problem *problem) {
 void w2v_problem_empty(w2v_problem *problem, const w2v_plan *plan) {
     problem->n_windows = problem->n_contexts = problem->n_predictions = problem->n_own = 0;
     problem->contexts = problem->context_room + plan->window;
+    problem->context_words = problem->word_room + plan->window;
 }
 
 int w2v_problem_takes(const w2v_problem *problem, const w2v_plan *plan, const w2v_window *window) {
-    const int32_t n = problem->n_windows;
-    return !n || !is_joint(plan) || window->number == problem->reaches[n - 1].center + 1;
+    return !problem->n_windows || !is_joint(plan) || window->number == problem->next;
 }
 
 /* Bring near what add_path will read: of the tokens that come within reach, where their paths begin, and a little
  * before a token becomes the centre, its path. */
 static void fetch_paths(const w2v_tree *tree, const w2v_window *window) {
     enum { LINE_NODES = W2V_CACHE_LINE / sizeof *tree->nodes };
-    const int64_t start = tree->offsets[window->tokens[window->soon]];
+    const int64_t start = tree->offsets[window->soon];
     W2V_PREFETCH_READ(tree->nodes + start);
     W2V_PREFETCH_READ(tree->nodes + start + LINE_NODES);
     W2V_PREFETCH_READ(tree->codes + start);
@@ -157,31 +161,41 @@ int w2v_choice_next(w2v_choice *choice, w2v_walk *walk, w2v_window *window) {
 /* The contexts of one window: in one loop, whose end is foreseen more often than those of two. */
 static int32_t add_contexts(w2v_problem *problem, const w2v_choice *choice, const w2v_window *window) {
     const int64_t center = window->pos - window->low;
-    const int32_t n = (int32_t)(window->high - window->low) - 1;
+    const int32_t n = window->n_contexts;
     w2v_real *const *from = choice->near + window->low, **to = problem->contexts + problem->n_contexts;
     for (int32_t i = 0; i < n; i++) to[i] = from[i + (i >= center)];
+    if (choice->plan->model == W2V_SKIP_GRAM) {
+        const int32_t *words = window->tokens + window->low;
+        for (int32_t i = 0; i < n; i++) problem->context_words[problem->n_contexts + i] = words[i + (i >= center)];
+    }
     return problem->n_contexts + n;
 }
 
 /* The tokens that no window before had, to the left and to the right. */
 static int32_t add_tokens(w2v_problem *problem, const w2v_choice *choice, const w2v_window *window) {
-    w2v_real *const *rows = choice->near + window->pos - window->number; /* by the tokens' numbers */
-    const int64_t low = window->number + window->low - window->pos, high = low + window->high - window->low;
+    const int64_t n_past = window->n_past, low = n_past + window->low, high = n_past + window->high;
     if (!problem->n_windows) problem->first = problem->past = low;
-    while (problem->first > low) *--problem->contexts = rows[--problem->first];
-    for (; problem->past < high; problem->past++)
-        problem->contexts[problem->past - problem->first] = rows[problem->past];
-    problem->reaches[problem->n_windows] = (w2v_reach){low, high, window->number};
+    while (problem->first > low) {
+        problem->first--;
+        *--problem->contexts = choice->near[problem->first - n_past];
+        *--problem->context_words = window->tokens[problem->first - n_past];
+    }
+    for (; problem->past < high; problem->past++) {
+        problem->contexts[problem->past - problem->first] = choice->near[problem->past - n_past];
+        problem->context_words[problem->past - problem->first] = window->tokens[problem->past - n_past];
+    }
+    problem->next = window->number + 1;
+    problem->reaches[problem->n_windows] = (w2v_reach){low, high, n_past + window->pos};
     return (int32_t)(problem->past - problem->first);
 }
 
 int w2v_problem_add(w2v_problem *problem, const w2v_choice *choice, const w2v_window *window, w2v_real lr) {
     const w2v_plan *plan = choice->plan;
-    if (window->high - window->low < 2) return 0; /* a centre without contexts teaches nothing */
+    if (!window->n_contexts) return 0; /* a centre without contexts teaches nothing */
     const int32_t n = is_joint(plan) ? add_tokens(problem, choice, window) : add_contexts(problem, choice, window);
     problem->lr = lr;
-    problem->n_predictions += plan->model == W2V_CBOW ? 1 : (int32_t)(window->high - window->low - 1);
-    problem->centers[problem->n_windows++] = window->tokens[window->pos];
+    problem->n_predictions += plan->model == W2V_CBOW ? 1 : window->n_pairs;
+    problem->centers[problem->n_windows++] = window->center;
     problem->context_starts[problem->n_windows] = problem->n_contexts = n;
     return problem->n_windows == windows_together(plan);
 }
@@ -189,6 +203,21 @@ int w2v_problem_add(w2v_problem *problem, const w2v_choice *choice, const w2v_wi
 /* The weights of what is in these windows, a sum of powers of 2, where a set's weights begin `at`. */
 W2V_INLINE w2v_real *weights_of(const w2v_problem *problem, w2v_real *at, int32_t windows) {
     return at + windows * problem->weight_stride;
+}
+
+/* How far behind these the weights are for this word. */
+W2V_INLINE int64_t halved(const w2v_problem *problem, const w2v_plan *plan, int32_t word) {
+    return (problem->weight_stride << windows_together(plan)) * is_halved(plan, word);
+}
+
+/* Make the rows for halved words of those before them. */
+static void double_weights(const w2v_problem *problem, const w2v_plan *plan, w2v_real *at, int64_t n_targets) {
+    const int32_t n_rows = 1 << windows_together(plan);
+    for (int32_t row = n_rows; row < n_weight_rows(plan); row++) {
+        const w2v_real *once = weights_of(problem, at, row - n_rows);
+        w2v_real *twice = weights_of(problem, at, row);
+        for (int64_t t = 0; t < n_targets; t++) twice[t] = 2 * once[t];
+    }
 }
 
 /* The target from `start` on that is `row`, among the last that a tile needs distinct, or else a new one at the end,
@@ -238,6 +267,7 @@ static w2v_real *add_any_noise(w2v_problem *problem, w2v_choice *choice, int32_t
         w2v_real *sum = weights_of(problem, at, windows);
         for (int64_t t = 0; others && t < end - start; t++) sum[t] = a[t] + b[t];
     }
+    double_weights(problem, plan, at, end - start);
     problem->set_starts[set + 1] = end;
     return at;
 }
@@ -277,13 +307,16 @@ W2V_INLINE w2v_real *add_noise_set(w2v_problem *problem, w2v_choice *choice, int
  * is room for what is written. Returns where their weights begin. */
 static w2v_real *add_path(w2v_problem *problem, const w2v_choice *choice) {
     enum { NEAR_BYTES = 1 << 15 }; /* of the first-level cache; nodes are numbered by falling count */
-    const w2v_tree *tree = choice->plan->tree;
+    const w2v_plan *plan = choice->plan;
+    const w2v_tree *tree = plan->tree;
     const w2v_rows rows = *choice->out_rows; /* a copy: what is stored below cannot change it */
     const int32_t most_near = (int32_t)(NEAR_BYTES / (rows.stride * (int64_t)sizeof(w2v_real)));
     const int64_t start = tree->offsets[problem->centers[0]];
     const int64_t length = tree->offsets[problem->centers[0] + 1] - start;
     const int32_t *nodes = tree->nodes;
     w2v_real *at = problem->weights + W2V_TILE_SLACK, *weights = weights_of(problem, at, 1);
+    w2v_real *twice = plan->n_halved > 0 ? weights + 2 * problem->weight_stride : weights;
+    const w2v_real times = plan->n_halved > 0 ? 2 : 1;
     w2v_real **targets = problem->targets;
     w2v_real *const matrices[2] = {rows.shared, rows.hot};
     int32_t n_near = 0;
@@ -292,6 +325,7 @@ static w2v_real *add_path(w2v_problem *problem, const w2v_choice *choice) {
         for (int64_t t = first; t < first + 4; t++) {
             const int64_t entry = start + (t < length ? t : length - 1);
             weights[t] = (w2v_real)(2 * tree->codes[entry] - 1);
+            twice[t] = times * weights[t];
             targets[t] = matrices[nodes[entry] < rows.n_hot] + nodes[entry] * rows.stride;
             n_near += nodes[entry] < most_near;
         }
@@ -306,17 +340,20 @@ W2V_INLINE void weigh_inputs(const w2v_problem *problem, const w2v_plan *plan, w
     w2v_real **weights = problem->input_weights;
     if (plan->model == W2V_CBOW) {
         for (int32_t g = 0; g < G; g++) weights[g] = weights_of(problem, at, 1 << g);
-    } else if (!is_joint(plan)) {
-        for (int32_t i = 0; i < problem->n_contexts; i++) weights[i] = weights_of(problem, at, 1);
     } else {
         /* Nearly all are in all windows. */
-        for (int32_t i = 0; i < problem->n_contexts; i++) weights[i] = weights_of(problem, at, (1 << G) - 1);
+        w2v_real *all = weights_of(problem, at, is_joint(plan) ? (1 << G) - 1 : 1);
+        for (int32_t i = 0; i < problem->n_contexts; i++)
+            weights[i] = all + halved(problem, plan, problem->context_words[i]);
+    }
+    if (is_joint(plan)) {
         for (int32_t g = 0; g < G; g++) {
             const w2v_reach *reach = &problem->reaches[g];
             const int64_t one_less = problem->weight_stride << g;
             for (int64_t number = problem->first; number < reach->low; number++)
                 weights[number - problem->first] -= one_less;
-            weights[reach->center - problem->first] -= one_less;
+            const int32_t is_context = reach->center < reach->high;
+            weights[reach->center - !is_context - problem->first] -= is_context * one_less;
             for (int64_t number = reach->high; number < problem->past; number++)
                 weights[number - problem->first] -= one_less;
         }
@@ -358,7 +395,8 @@ W2V_INLINE void close_noise_sets(w2v_problem *problem, w2v_choice *choice, const
         return;
     }
     for (int32_t set = 0; set < problem->n_sets; set++)
-        problem->input_weights[set] = weights_of(problem, add_noise_set(problem, choice, set, 1), 1);
+        problem->input_weights[set] = weights_of(problem, add_noise_set(problem, choice, set, 1), 1) +
+                                      halved(problem, choice->plan, problem->context_words[set]);
 }
 
 void w2v_problem_close(w2v_problem *problem, w2v_choice *choice) {

@@ -11,7 +11,8 @@
 #include "sampler.h"
 #include "walk.h"
 
-/* A window as numbers of kept tokens: low .. high - 1 without `center`. */
+/* A window as numbers of tokens that may be contexts: low .. high - 1 without `center`; this is `high` if the centre is
+ * not among them. */
 typedef struct {
     int64_t low, high, center;
 } w2v_reach;
@@ -23,17 +24,19 @@ typedef struct {
     int32_t n_windows, n_contexts, n_sets, n_predictions;
     int32_t *centers;        /* [G] */
     int32_t *context_starts; /* [G + 1] into the next; not if windows are joint (plan.h): ... */
-    w2v_reach *reaches;         /* [G] ... contexts are all tokens from number `first` on, `past` excluded */
-    int64_t first, past;
+    w2v_reach *reaches;         /* [G] ... contexts are all that may be, from number `first` on, `past` excluded */
+    int64_t first, past, next; /* `next` is the number of the centre that may join them */
     const w2v_real *hidden_scales, *context_scales; /* the choice's */
     w2v_real **contexts;     /* [2WG] rows of in_vecs */
+    int32_t *context_words;  /* [2WG] skip-gram's */
     w2v_real **context_room; /* where these may begin */
+    int32_t *word_room;
     int64_t *set_starts;     /* [n_sets + 1] into the next */
     w2v_real **targets;      /* rows of out_vecs */
     int32_t n_own;           /* the first of them, which are CBOW's inputs' own (kernels.h) */
     int32_t n_near;          /* the first of them, which need no fetching: the nodes next to the root */
     w2v_real *weights;       /* [2^G, weight_stride] as in w2v_tile, for each target and what is in windows g, h, ...:
-                              *       row 2^g + 2^h + ... */
+                              *       row 2^g + 2^h + ...; behind them as many for halved words (plan.h), if any are */
     int64_t weight_stride;
     w2v_real **input_weights; /* [2WG] the row of weights of each tile input */
     w2v_real *merged_weights; /* [2WG, weight_stride] where they lie if inputs are merged; n_contexts then
@@ -45,8 +48,8 @@ typedef struct {
 typedef struct {
     const w2v_plan *plan;
     const w2v_rows *in_rows, *out_rows; /* its view of the matrices */
-    w2v_real **near;                    /* [walk's capacity] rows of the tokens that have come within reach, by their
-                                         * places in the walk's piece: a token is in many windows */
+    w2v_real **near;                    /* [walk's capacity] rows of the contexts that have come within reach, by
+                                         * their places in the walk's piece: a token is in many windows */
     int fetches;                        /* bring these rows near? */
     w2v_real *hidden_scales, *context_scales; /* [2W + 1] what the sum of so many contexts, and what each of them
                                                * learns, is multiplied by (plan.h) */

@@ -95,7 +95,7 @@ static void fetch_notes(const w2v_notes *notes, const w2v_window *window) {
 
 /* Note the words of a window; returns whether it may join the others. */
 static int note_words(w2v_notes *notes, const w2v_window *window) {
-    const int32_t *tokens = window->tokens, center = tokens[window->pos];
+    const int32_t *tokens = window->tokens, center = window->center;
     const uint16_t note = note_of(notes, center), most = (uint16_t)(notes->group + W2V_MOST_ALIKE_INPUTS);
     const int counts = (note & NOTE_CENTERS) < W2V_MOST_ALIKE_CENTERS * NOTE_CENTER; /* as a centre once more */
     int fits = counts;
@@ -105,7 +105,7 @@ static int note_words(w2v_notes *notes, const w2v_window *window) {
         fits &= !is_full;
         notes->words[tokens[p]] = (uint16_t)(before + (p != window->pos && !is_full));
     }
-    notes->words[center] = (uint16_t)(notes->words[center] + (counts ? NOTE_CENTER : 0));
+    notes->words[center] = (uint16_t)(note_of(notes, center) + (counts ? NOTE_CENTER : 0));
     return fits;
 }
 
@@ -142,7 +142,7 @@ static int read_window(w2v_chooser *chooser, w2v_group *group) {
             walk->n_read = 0;
             if (!w2v_walk_refill(walk)) return 0;
         }
-    while (chooser->window.high - chooser->window.low < 2);
+    while (!chooser->window.n_contexts);
     return 1;
 }
 

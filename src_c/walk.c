@@ -47,21 +47,29 @@ w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *id
     walk->kept = malloc(3 * (size_t)walk->capacity * sizeof *walk->kept);
     walk->line_low = walk->kept + walk->capacity;
     walk->line_high = walk->line_low + walk->capacity;
+    walk->contexts = walk->kept;
+    if (plan->model == W2V_SKIP_GRAM && plan->n_halved > 0) {
+        const size_t n = (size_t)walk->capacity + 1;
+        walk->contexts = malloc(3 * n * sizeof *walk->contexts);
+        walk->n_before = walk->contexts + n;
+        walk->n_counted = walk->n_before + n;
+    }
     const int by_paths = plan->tree && walk->n_lanes == 1;
     if (by_paths) {
         walk->order = malloc((size_t)walk->capacity * sizeof *walk->order);
         walk->path_lengths = path_lengths_new(plan->tree, plan->n_words);
     }
-    if (walk->kept && (!by_paths || (walk->order && walk->path_lengths))) return W2V_OK;
+    if (walk->kept && walk->contexts && (!by_paths || (walk->order && walk->path_lengths))) return W2V_OK;
     w2v_walk_free(walk);
     return W2V_ERR_MEMORY;
 }
 
 void w2v_walk_free(w2v_walk *walk) {
+    if (walk->contexts != walk->kept) free(walk->contexts);
     free(walk->kept);
     free(walk->order);
     free(walk->path_lengths);
-    walk->kept = walk->order = NULL;
+    walk->kept = walk->contexts = walk->order = NULL;
     walk->path_lengths = NULL;
 }
 
@@ -94,7 +102,7 @@ void w2v_walk_start(w2v_walk *walk, int64_t shard) {
     walk->end = walk->place + places < walk->n_ids ? walk->place + places : walk->n_ids;
     walk->n_read = 0;
     walk->rng = rng_stream(walk->plan->seed, walk->plan->epoch, (uint64_t)shard);
-    walk->n_kept = walk->n_ready = walk->n_dropped = walk->line_start = 0;
+    walk->n_kept = walk->n_ready = walk->n_dropped = walk->n_past = walk->line_start = 0;
     if (walk->place > 0) look_back(walk, walk->place);
 }
 
@@ -117,6 +125,7 @@ static void look_ahead(w2v_walk *walk) {
 /* Drop the first tokens; lines that began there begin at the first one left. */
 static void drop_tokens(w2v_walk *walk, int32_t n) {
     walk->n_dropped += n;
+    walk->n_past += walk->n_before ? walk->n_before[n] : n;
     walk->n_kept -= n;
     memmove(walk->kept, walk->kept + n, (size_t)walk->n_kept * sizeof *walk->kept);
     for (int64_t p = 0; p < walk->n_kept; p++)
@@ -130,6 +139,24 @@ static void find_line_ends(w2v_walk *walk) {
         walk->line_high[p] = high;
         if (walk->line_low[p] == p) high = p;
     }
+}
+
+/* What may be a context. Places of halved words that do not count, and those that count twice, are others in the next
+ * epoch. No branch predicts which is which: a token is written in any case, and kept if it counts. */
+static void find_contexts(w2v_walk *walk) {
+    int32_t n = 0, n_counted = 0;
+    for (int64_t p = 0; p < walk->n_kept; p++) {
+        const int32_t halved = is_halved(walk->plan, walk->kept[p]);
+        const int32_t is_odd = (int32_t)(((uint64_t)(walk->n_dropped + p) + walk->plan->epoch) & 1);
+        const int32_t times = 1 + halved - 2 * (halved & is_odd);
+        walk->contexts[n] = walk->kept[p];
+        walk->n_before[p] = n;
+        walk->n_counted[p] = n_counted;
+        n += times > 0;
+        n_counted += times;
+    }
+    walk->n_before[walk->n_kept] = n;
+    walk->n_counted[walk->n_kept] = n_counted;
 }
 
 /* Centres begin .. end - 1, by the lengths of their paths and, of one length, as they stand. */
@@ -168,6 +195,7 @@ int w2v_walk_refill(w2v_walk *walk) {
         look_ahead(walk);
     }
     find_line_ends(walk);
+    if (walk->n_before) find_contexts(walk);
     walk->lane_length = (walk->n_ready - walk->first + walk->n_lanes - 1) / walk->n_lanes;
     walk->lane = walk->step = walk->taken = 0;
     for (int64_t p = walk->first; walk->order && p < walk->n_ready; p += W2V_ALIKE_PATHS)
@@ -189,6 +217,20 @@ static int64_t reach_of_lane(const w2v_walk *walk) {
 
 static int64_t pos_at(const w2v_walk *walk, int64_t turn) { return walk->order ? walk->order[turn] : turn; }
 
+/* A window of places in `kept` becomes one of places among what may be a context. */
+static void leave_others_out(const w2v_walk *walk, w2v_window *window) {
+    const int32_t *before = walk->n_before, *counted = walk->n_counted;
+    const int64_t low = window->low, high = window->high, pos = window->pos;
+    const int32_t is_context = before[pos + 1] - before[pos];
+    window->low = before[low];
+    window->high = before[high];
+    window->pos = before[is_context ? pos : high];
+    window->n_contexts = before[high] - before[low] - is_context;
+    window->n_pairs = counted[high] - counted[low] - (counted[pos + 1] - counted[pos]);
+    window->entering = before[window->entering];
+    window->entered = before[window->entered];
+}
+
 int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
     const w2v_plan *plan = walk->plan;
     int64_t turn, step, reach;
@@ -209,12 +251,18 @@ int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
     /* All tokens near a centre must have entered, wherever in the order its turn is. */
     const int64_t furthest = turn + plan->window + (walk->order ? W2V_ALIKE_PATHS : 0);
     const int64_t pos = pos_at(walk, turn);
-    *window = (w2v_window){.tokens = walk->kept, .pos = pos, .number = walk->n_dropped + pos};
+    window->tokens = walk->contexts;
+    window->pos = pos;
     window->low = at_least(pos - reach, walk->line_low[pos]);
     window->high = at_most(pos + reach + 1, walk->line_high[pos]);
+    window->n_past = walk->n_past;
+    window->n_contexts = window->n_pairs = (int32_t)(window->high - window->low) - 1;
+    window->center = walk->kept[pos];
+    window->soon = walk->kept[pos_at(walk, at_most(turn + AHEAD, walk->n_ready - 1))];
+    window->number = walk->n_dropped + pos;
     window->entering = step == 0 ? at_least(turn - plan->window, 0) : at_most(furthest, walk->n_kept);
     window->entered = at_most(furthest + 1, walk->n_kept);
-    window->soon = pos_at(walk, at_most(turn + AHEAD, walk->n_ready - 1));
+    if (walk->n_before) leave_others_out(walk, window);
     return 1;
 }
 
@@ -227,12 +275,12 @@ int64_t w2v_walk_list(const w2v_plan *plan, const int32_t *ids, int64_t n_ids, i
     while (n >= 0 && w2v_walk_refill(&walk)) {
         w2v_window window;
         while (w2v_walk_next(&walk, &window)) {
-            if (n + 1 + window.high - window.low > capacity) {
+            if (n + 2 + window.n_contexts > capacity) {
                 n = -1;
                 break;
             }
-            out[n++] = window.tokens[window.pos];
-            out[n++] = (int32_t)(window.high - window.low - 1);
+            out[n++] = window.center;
+            out[n++] = window.n_contexts;
             for (int64_t p = window.low; p < window.high; p++)
                 if (p != window.pos) out[n++] = window.tokens[p];
         }

@@ -15,6 +15,8 @@
  * several lanes, the first half reaches as far as was drawn, the others as far as is left of W + 1: windows that share
  * noise words should not all be wide or all narrow, which costs quality where steps are large.
  *
+ * Skip-gram's halved words (plan.h) are contexts at every second of their places only.
+ *
  * With one lane, hierarchical softmax's centres are taken in the order of their paths' lengths, W2V_ALIKE_PATHS at a
  * time, for the same reason: what is done for each node of a path ends where it ended before. */
 #ifndef W2V_WALK_H
@@ -23,13 +25,15 @@
 #include "plan.h"
 #include "rng.h"
 
-/* The kept tokens around a centre: tokens[low .. high-1] without tokens[pos] are the contexts. Valid until the next
- * refill. */
+/* A centre and the contexts around it: tokens[low .. high-1] without tokens[pos]. Valid until the next refill. */
 typedef struct {
-    const int32_t *tokens;
-    int64_t pos, low, high;
-    int64_t number; /* of the centre among the shard's kept tokens */
-    int64_t soon;   /* pos of a centre that will have its turn a little later */
+    const int32_t *tokens;     /* the kept ones that may be contexts */
+    int64_t pos, low, high;    /* pos is `high` where the centre is not among them */
+    int64_t n_past;            /* such tokens of the shard before tokens[0] */
+    int32_t n_contexts;
+    int32_t n_pairs;           /* of the centre and a context, some of which count twice */
+    int32_t center, soon;      /* words; `soon` will be the centre a little later */
+    int64_t number;            /* of the centre among the shard's kept tokens */
     int64_t entering, entered; /* tokens[entering .. entered-1] come within reach of a lane with this centre, of its
                                 * line or not: a window's have, now or with an earlier centre since the last refill */
 } w2v_window;
@@ -47,7 +51,9 @@ typedef struct {
     int64_t capacity, n_kept;
     int32_t line_start;            /* of the line that is being read */
     int64_t first, n_ready;        /* the centres of this piece; tokens before and after are context only */
-    int64_t n_dropped;             /* tokens before kept[0] */
+    int64_t n_dropped, n_past;     /* kept tokens before kept[0], and those of them that could be contexts */
+    int32_t *contexts;             /* [capacity] what may be a context: `kept` itself, unless words are halved. Then: */
+    int32_t *n_before, *n_counted; /* [capacity + 1] so many of these stand before kept[p]; as often as they count */
     int32_t *order;                /* [capacity] turn p is that of the centre kept[order[p]]; NULL: of kept[p] */
     uint8_t *path_lengths;         /* [V] if there is such an order */
     int64_t n_lanes, lane_length, run; /* `run` neighbours are taken from a lane before the next one's turn ... */

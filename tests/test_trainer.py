@@ -115,3 +115,37 @@ def test_output_vectors_start_at_zero_so_the_first_loss_is_that_of_guessing():
     model.train(SENTENCES)
     # Noise words that are the centre are dropped, so a prediction has at most 1 + 5 targets of log 2 each.
     assert np.log(2) < model.history[0]["loss"] <= 6 * np.log(2) * (1 + 1e-6)
+
+
+def zipf_counts(n_words: int) -> np.ndarray:
+    return (1e7 / np.arange(1, n_words + 1)).astype(np.int64)
+
+
+def test_frequent_contexts_are_halved_up_to_a_share_of_the_text_and_of_the_vocabulary():
+    settings = Word2Vec(sg=1).settings
+    kept = zipf_counts(10**6) * trainer.keep_probabilities(zipf_counts(10**6), settings.sample)
+    n_frequent = int((kept >= trainer.LEAST_HALVED_SHARE * kept.sum()).sum())
+    assert 100 < n_frequent < 1000
+    assert trainer.halved_words(zipf_counts(10**6), settings) == n_frequent
+    assert trainer.halved_words(zipf_counts(19_200), settings) == 100
+    assert trainer.halved_words(zipf_counts(191), settings) == 0
+    rare_first = zipf_counts(10**6)
+    rare_first[3] = 1
+    assert trainer.halved_words(rare_first, settings) == 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"sg": 0}, {"loss": "nce"}, {"loss": "sampled_softmax"}, {"share_noise": False}, {"alpha": 0.05}, {"sample": 1e-4},
+     {"negative": 11}, {"clip_norm": 1.0}, {"optimizer": "adam"}],
+    ids=str,
+)  # fmt: skip
+def test_no_words_are_halved_where_it_has_not_been_found_to_cost_nothing(changes):
+    assert trainer.halved_words(zipf_counts(10**6), Word2Vec(**{"sg": 1, **changes}).settings) == 0
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"hs": 1}, {"sample": 0}, {"deterministic": True}, {"workers": 7}], ids=str
+)
+def test_words_are_halved_with_the_losses_that_are_learnt_window_by_window(changes):
+    assert trainer.halved_words(zipf_counts(10**6), Word2Vec(**{"sg": 1, **changes}).settings) > 100

@@ -153,6 +153,23 @@ def test_neighbours_stay_together_where_threads_share_windows(windows_at_once):
     assert np.mean(pairs) > 0.45
 
 
+@pytest.mark.parametrize("epoch", [0, 1])
+@pytest.mark.parametrize("name", LINE_LENGTHS)
+def test_a_halved_word_is_a_context_at_every_second_of_its_places(name, epoch):
+    """Lines far longer than a piece of the walk, too: which places count does not depend on where a piece begins."""
+    lines = numbered(LINE_LENGTHS[name])
+    ids = twins.flat_ids(lines)
+    n_words = len(ids)
+    plain, halved = [
+        make_plan(n_words, window=3, noise_centers=2, n_halved=n).windows(ids, 0, epoch) for n in (0, n_words)
+    ]
+    first = plain[0][0]
+    counts = {center: (center - first + epoch) % 2 == 0 for center, _ in plain}
+    last = plain[-1][0] - 3  # contexts beyond are the next shard's
+    expected = [(center, [c for c in contexts if counts[c]]) for center, contexts in plain if center < last]
+    assert [window for window in halved if window[0] < last] == expected
+
+
 def test_there_are_enough_shards_for_many_threads_but_none_is_empty():
     for n_ids in [1, 2, 1023, 1024, 1025, 65535, 65536, 65537, 64 * 65536, 64 * 65536 + 1, 10**10]:
         n_shards = _train.shard_count(n_ids)

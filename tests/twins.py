@@ -291,12 +291,24 @@ def tile_gradients(
     return float((np.abs(weights) * np.logaddexp(0, z)).sum()), g @ targets, g.T @ inputs
 
 
+def times_counted(place: int, word: int, n_halved: int, epoch: int) -> int:
+    """How often the place where a word stands counts: of the first words, every second one counts twice."""
+    return 1 if word >= n_halved else 2 * ((place + epoch) % 2 == 0)
+
+
 def read_windows(
-    lines: Sequence[Sequence[int]], s: Settings, tables: Tables, rng: Rng, n_lanes: int, run: int = 1
+    lines: Sequence[Sequence[int]],
+    s: Settings,
+    tables: Tables,
+    rng: Rng,
+    n_lanes: int,
+    run: int = 1,
+    n_halved: int = 0,
 ) -> tuple[list[int], list[tuple[int, list[int]]]]:
     """The tokens that are kept, and (place of the centre, places of its contexts) for each window that has any.
 
-    Of a single shard that is one piece of the walk; draws as it goes. `run` neighbours reach as far, and so do those of
+    Skip-gram's contexts that do not count are left out. Of a single shard that is one piece of the walk; draws as it
+    goes. `run` neighbours reach as far, and so do those of
     half of the lanes for ALIKE_REACH steps, while the others reach as far as is left of window + 1. With a tree,
     ALIKE_PATHS centres at a time are in the order of their paths' lengths.
     """
@@ -306,6 +318,9 @@ def read_windows(
             threshold = 0xFFFFFFFF if tables.keep_prob is None else int(tables.keep_prob[id])
             if tables.keep_prob is None or rng.next() >> 32 <= threshold:
                 kept.append((number, id))
+    counts = [
+        s.model == "cbow" or times_counted(p, id, n_halved, rng.epoch) for p, (_, id) in enumerate(kept)
+    ]
     order = list(range(len(kept)))
     if s.loss == "hs":
         lengths = np.diff(tables.tree[0])
@@ -322,7 +337,9 @@ def read_windows(
         if lane * length + step < len(kept):
             pos = order[lane * length + step]
             around = range(max(0, pos - reach), min(len(kept), pos + 1 + reach))
-            windows.append((pos, [p for p in around if kept[p][0] == kept[pos][0] and p != pos]))
+            windows.append(
+                (pos, [p for p in around if kept[p][0] == kept[pos][0] and p != pos and counts[p]])
+            )
     return [id for _, id in kept], [window for window in windows if window[1]]
 
 
@@ -360,6 +377,7 @@ def train_epoch(
     noise_fields: Mapping[str, Any],
     step_windows: int = 1,
     most_at_once: tuple[int, int] = ANY_NUMBER,
+    n_halved: int = 0,
 ) -> Trained:
     """One epoch with one thread, in place; for text of one piece, so that `lr` is that of its start, and few targets.
 
@@ -402,7 +420,8 @@ def train_epoch(
         return list(targets), np.stack(list(targets.values()), axis=1), hits, more
 
     rng, lanes, run = Rng(s.seed, epoch, shard=0), 1 if joint else together, together if joint else 1
-    ids, windows = read_windows(lines, s, tables, rng, lanes, run)
+    ids, windows = read_windows(lines, s, tables, rng, lanes, run, n_halved)
+    times = [times_counted(p, id, n_halved, epoch) for p, id in enumerate(ids)]
     for group in grouped(windows, together, joint):
         centers = [ids[pos] for pos, _ in group]
         contexts = [[ids[p] for p in places] for _, places in group]
@@ -443,17 +462,18 @@ def train_epoch(
         else:
             # (row, which windows it is in)
             inputs = [
-                (row, row_of_eye)
-                for rows, row_of_eye in zip(contexts, np.eye(len(group)), strict=True)
-                for row in rows
+                (ids[p], times[p] * row_of_eye)
+                for (_, places), row_of_eye in zip(group, np.eye(len(group)), strict=True)
+                for p in places
             ]
             if joint:
-                reach = [p for pos, places in group for p in [pos, *places]]
+                reach = [p for pos, places in group for p in [pos, *places] if times[p]]
                 inputs = [
-                    (ids[p], np.array([float(p in places) for _, places in group]))
+                    (ids[p], times[p] * np.array([float(p in places) for _, places in group]))
                     for p in range(min(reach), max(reach) + 1)
+                    if times[p]
                 ]
-            sums.n_predictions += sum(len(rows) for rows in contexts)
+            sums.n_predictions += sum(times[p] for _, places in group for p in places)
             if not per_pair and s.loss != "nce":
                 inputs = merged(inputs)
             for part in batched(inputs, 1 if per_pair else tile_inputs):
