@@ -15,9 +15,9 @@ no real one does better in the long run. Rows that come with hot ones, tables, i
 
 There are two counts of a window's work. *Needed* is the objective's: K noise words for each window, D numbers a row.
 *Done* is what fastw2v's plan says: windows that share noise words score all of them, and skip-gram's each other's
-centres, but what they have in common once; skip-gram's most frequent words are contexts at every second of their places,
-and count twice; noise words are used more than once before the next is drawn (their
-rows are near then), and rows are padded, as AVX-512 needs them.
+centres, but what they have in common once; skip-gram's most frequent words are contexts at every second of their
+places, and count twice; noise words are used more than once before the next is drawn (their rows are near then), and
+rows are padded, as AVX-512 needs them.
 """
 
 from __future__ import annotations

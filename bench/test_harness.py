@@ -344,7 +344,8 @@ def test_the_work_of_a_window_is_that_of_its_pairs(monkeypatch: pytest.MonkeyPat
         course = courses.Course(settings, counts, zipf.ids(500, 4_000))
         progress = _train.Progress()
         course.plan.train_epoch(course.ids, progress, lr_start=0.01, lr_end=0.01)
-        found = [window for shard in range(99) for window in course.plan.windows(course.ids, shard)]
+        n_shards = _train.shard_count(len(course.ids))
+        found = [window for shard in range(n_shards) for window in course.plan.windows(course.ids, shard)]
         lengths = np.diff(_train.tree_build(counts)[0])
         flop = 0.0
         for center, contexts in found:

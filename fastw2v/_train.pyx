@@ -392,6 +392,8 @@ cdef class Plan:
 
     def windows(self, const int32_t[::1] ids, int64_t shard, uint64_t epoch=0):
         """The windows that a shard walks, as a list of (centre, [contexts]); for tests."""
+        if not 0 <= shard < w2v_shard_count(ids.shape[0]):
+            raise IndexError(f"there are {w2v_shard_count(ids.shape[0])} shards, not a shard {shard}")
         self.c.epoch = epoch
         cdef int64_t n = windows_room(ids.shape[0], self.c.window)
         cdef int32_t[::1] out = np.empty(n, dtype=np.int32)
