@@ -440,8 +440,9 @@ def test_the_roofline_has_a_row_for_each_combination(tmp_path: Path, capsys: Any
     combinations = [(model, loss) for loss in ("ns", "hs") for model in ("sg", "cbow")]
     assert [(record["model"], record["loss"]) for record in records] == combinations
     assert all(record["share"] > 0 for record in records)
-    # Neighbours of skip-gram save more by what they have in common than their shared noise costs.
-    assert [record["share"] <= record["share_done"] for record in records] == [False, True, True, True]
+    # Neighbours of skip-gram save more by what they have in common than their shared noise costs; with a tree, it saves
+    # frequent contexts.
+    assert [record["share"] <= record["share_done"] for record in records] == [False, True, False, True]
     assert capsys.readouterr().out.count("| scalar") == 1 + len(combinations)
 
 
