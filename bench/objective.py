@@ -75,10 +75,15 @@ def walk(course: Course, n_shards: int = 2) -> Windows:
     return Windows(int((sizes > 0).sum()), int(sizes.sum()), path)
 
 
+def kept_shares(settings: Settings, counts: np.ndarray) -> np.ndarray:
+    """The share that each word has in the tokens that subsampling leaves."""
+    kept: np.ndarray = counts * trainer.keep_probabilities(counts, settings.sample)
+    return kept / kept.sum()
+
+
 def row_rates(settings: Settings, counts: np.ndarray, n_noise: float) -> np.ndarray:
     """How often each row of the two matrices is wanted anew, for each window: one context, one target, noise."""
-    kept = counts * trainer.keep_probabilities(counts, settings.sample)
-    kept = kept / kept.sum()
+    kept = kept_shares(settings, counts)
     if settings.loss == "hs":
         offsets, nodes, _ = _train.tree_build(counts)
         return np.concatenate([kept, np.bincount(nodes, np.repeat(kept, np.diff(offsets)))])
@@ -100,9 +105,8 @@ def inputs_share(settings: Settings, n: int) -> float:
 
 def left_out(course: Course) -> float:
     """The share of skip-gram's contexts for which others count twice."""
-    s = course.settings
-    kept = course.counts * trainer.keep_probabilities(course.counts, s.sample)
-    return float(kept[: trainer.halved_words(course.counts, s)].sum() / kept.sum() / 2)
+    n_halved = trainer.halved_words(course.counts, course.settings)
+    return float(kept_shares(course.settings, course.counts)[:n_halved].sum() / 2)
 
 
 def work(

@@ -58,9 +58,8 @@ WINDOWS_AT_ONCE = {("sg", False): 32, ("cbow", False): 8, ("sg", True): 1, ("cbo
 # They have steps to spare; with twice as many of them, or where CBOW predicts such words half as often, analogies fall.
 LEAST_HALVED_SHARE = 3e-4
 VOCABULARY_PER_HALVED_WORD = 192
-MOST_HALVED_NEGATIVE = (
-    10  # with 20, vectors of a few words that make up nearly all of a text grow without end
-)
+# With 20 noise words, vectors of a few words that make up nearly all of a text grow without end in more cases.
+MOST_HALVED_NEGATIVE = 10
 # Rows of which each thread keeps a copy; at most 1 row in 256 of the vocabulary is "frequent" (see src_c/rows.h).
 MOST_HOT_ROWS = 128
 VOCABULARY_PER_HOT_ROW = 256
@@ -179,7 +178,7 @@ def keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.f
 def halved_words(counts: NDArray[np.int64], settings: Settings) -> int:
     """How many of the first words are a context at every second place; ids are ranks as a rule, else it is fewer.
 
-    None where that costs analogies: stronger subsampling has made these words rare, or steps are large already.
+    None where that costs analogies, or may: stronger subsampling has made these words rare, or steps are large already.
     """
     has_small_steps = settings.alpha <= USUAL_ALPHA and settings.negative <= MOST_HALVED_NEGATIVE
     is_usual = has_small_steps and not 0 < settings.sample < USUAL_SAMPLE

@@ -315,6 +315,7 @@ static w2v_real *add_path(w2v_problem *problem, const w2v_choice *choice) {
     const int64_t length = tree->offsets[problem->centers[0] + 1] - start;
     const int32_t *nodes = tree->nodes;
     w2v_real *at = problem->weights + W2V_TILE_SLACK, *weights = weights_of(problem, at, 1);
+    /* What halved words have; where there are none, the same row once more. */
     w2v_real *twice = plan->n_halved > 0 ? weights + 2 * problem->weight_stride : weights;
     const w2v_real times = plan->n_halved > 0 ? 2 : 1;
     w2v_real **targets = problem->targets;

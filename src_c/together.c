@@ -105,6 +105,7 @@ static int note_words(w2v_notes *notes, const w2v_window *window) {
         fits &= !is_full;
         notes->words[tokens[p]] = (uint16_t)(before + (p != window->pos && !is_full));
     }
+    /* The centre may be none of the tokens, and its note of an earlier group. */
     notes->words[center] = (uint16_t)(note_of(notes, center) + (counts ? NOTE_CENTER : 0));
     return fits;
 }

@@ -163,11 +163,13 @@ def test_a_halved_word_is_a_context_at_every_second_of_its_places(name, epoch):
     plain, halved = [
         make_plan(n_words, window=3, noise_centers=2, n_halved=n).windows(ids, 0, epoch) for n in (0, n_words)
     ]
-    first = plain[0][0]
-    counts = {center: (center - first + epoch) % 2 == 0 for center, _ in plain}
-    last = plain[-1][0] - 3  # contexts beyond are the next shard's
-    expected = [(center, [c for c in contexts if counts[c]]) for center, contexts in plain if center < last]
-    assert [window for window in halved if window[0] < last] == expected
+    assert halved == [(center, [c for c in contexts if (c + epoch) % 2 == 0]) for center, contexts in plain]
+
+
+@pytest.mark.parametrize("shard", [-1, 1])
+def test_a_shard_that_is_not_there_has_no_windows(shard):
+    with pytest.raises(IndexError, match="there are 1 shards"):
+        make_plan(2).windows(np.array([0, 1], dtype=np.int32), shard)
 
 
 def test_there_are_enough_shards_for_many_threads_but_none_is_empty():

@@ -308,9 +308,9 @@ def read_windows(
     """The tokens that are kept, and (place of the centre, places of its contexts) for each window that has any.
 
     Skip-gram's contexts that do not count are left out. Of a single shard that is one piece of the walk; draws as it
-    goes. `run` neighbours reach as far, and so do those of
-    half of the lanes for ALIKE_REACH steps, while the others reach as far as is left of window + 1. With a tree,
-    ALIKE_PATHS centres at a time are in the order of their paths' lengths.
+    goes. `run` neighbours reach as far, and so do those of half of the lanes for ALIKE_REACH steps, while the others
+    reach as far as is left of window + 1. With a tree, ALIKE_PATHS centres at a time are in the order of their paths'
+    lengths.
     """
     kept = []  # (line, id)
     for number, line in enumerate(lines):

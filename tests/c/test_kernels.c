@@ -108,7 +108,8 @@ static void tile_compare(const w2v_kernels *kernels, int64_t n, double size, dou
     keep_worst(worst, matrix_error(&y, &y_expected, n, size * (1 + B)));
     keep_worst(worst, matrix_error(&y_steps, &y_steps_expected, n, size * (1 + B)));
     keep_worst(worst, matrix_error(&x_steps, &steps_expected, n, size * (1 + T)));
-    keep_worst(worst, fabs(loss - expected_loss) / (size * size + fabs(expected_loss))); /* as scores, it goes by size * size */
+    /* As scores, the loss goes by size * size. */
+    keep_worst(worst, fabs(loss - expected_loss) / (size * size + fabs(expected_loss)));
 }
 
 static void rows_compare(const w2v_kernels *kernels, int64_t n, double *worst_sum, double *worst_add) {
