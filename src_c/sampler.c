@@ -57,12 +57,19 @@ void w2v_noise_start(w2v_noise *noise, const w2v_plan *plan, w2v_rng rng) {
 }
 
 void w2v_noise_refill(w2v_noise *noise) {
-    enum { KINDS = 4096 };
+    enum { KINDS = 4096, AT_ONCE = 32 };
     int32_t *ids = noise->ids, end = W2V_NOISE_POOL;
     int16_t next[KINDS]; /* place of the next word of this kind; two words of a kind are taken for the same */
     for (int32_t kind = 0; kind < KINDS; kind++) next[kind] = W2V_NOISE_POOL;
-    /* Many draws in a row overlap their waits for the table. */
-    for (int32_t k = 0; k < W2V_NOISE_POOL; k++) ids[k] = alias_draw(noise->table, noise->n_words, &noise->rng);
+    /* The table is larger than the second-level cache: waits for it overlap. */
+    for (int32_t first = 0; first < W2V_NOISE_POOL; first += AT_ONCE) {
+        uint64_t draws[AT_ONCE];
+        for (int32_t k = 0; k < AT_ONCE; k++) {
+            draws[k] = rng_next(&noise->rng);
+            W2V_PREFETCH_READ(noise->table + high_below(draws[k], noise->n_words));
+        }
+        for (int32_t k = 0; k < AT_ONCE; k++) ids[first + k] = alias_word(noise->table, noise->n_words, draws[k]);
+    }
     for (int32_t k = W2V_NOISE_POOL - 1; k >= 0; k--) {
         int16_t *same = &next[ids[k] % KINDS];
         if (*same - k < W2V_TILE_DISTINCT && *same < end) end = *same;

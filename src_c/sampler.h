@@ -12,13 +12,16 @@
 #include "rng.h"
 #include "w2v.h"
 
-/* One 64-bit draw gives both the column (high half) and the coin (low half). */
-W2V_INLINE int32_t alias_draw(const w2v_alias *table, uint32_t n_words, w2v_rng *rng) {
-    uint64_t draw = rng_next(rng);
-    uint32_t column = high_below(draw, n_words);
+/* The word that 64 random bits choose: the column by the high half, the coin by the low half. */
+W2V_INLINE int32_t alias_word(const w2v_alias *table, uint32_t n_words, uint64_t draw) {
+    const uint32_t column = high_below(draw, n_words);
     const w2v_alias entry = table[column];
     const int32_t other = -((uint32_t)draw >= entry.threshold); /* all ones or zero: a branch would be a coin toss */
     return (int32_t)column ^ (((int32_t)column ^ entry.alias) & other);
+}
+
+W2V_INLINE int32_t alias_draw(const w2v_alias *table, uint32_t n_words, w2v_rng *rng) {
+    return alias_word(table, n_words, rng_next(rng));
 }
 
 enum { W2V_NOISE_POOL = 2048 };
@@ -49,6 +52,11 @@ W2V_INLINE w2v_noise_run noise_next(w2v_noise *noise, int32_t most) {
     const uint32_t first = noise->reuse == 1 ? (uint32_t)(W2V_NOISE_POOL - noise->n_left)
                                              : high_below(rng_next(&noise->rng), n_places);
     noise->n_left -= n;
+    /* Where the next run begins, if it is as long: it is wanted as soon as its random number is known. */
+    w2v_rng ahead = noise->rng;
+    const uint32_t next = high_below(rng_next(&ahead), n_places);
+    W2V_PREFETCH_READ(noise->ids + next);
+    W2V_PREFETCH_READ(noise->ends + next);
     return (w2v_noise_run){noise->ids + first, n, noise->ends[first] >= (int32_t)first + n};
 }
 

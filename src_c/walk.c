@@ -34,11 +34,21 @@ static uint8_t *path_lengths_new(const w2v_tree *tree, int64_t n_words) {
     return lengths;
 }
 
+/* Only frequent words are ever dropped, and as a rule words are in the order of their counts. */
+static int32_t first_whole_word(const w2v_plan *plan) {
+    const uint32_t *keep_prob = plan->keep_prob;
+    int64_t word = plan->n_words - 1;
+    if (!keep_prob || keep_prob[word] != UINT32_MAX) return (int32_t)word;
+    while (word > 0 && keep_prob[word - 1] == UINT32_MAX) word--;
+    return (int32_t)word;
+}
+
 w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *ids, int64_t n_ids) {
     memset(walk, 0, sizeof *walk);
     walk->plan = plan;
     walk->ids = ids;
     walk->n_ids = n_ids;
+    walk->first_whole = first_whole_word(plan);
     walk->run = is_joint(plan) ? windows_together(plan) : 1;
     walk->n_lanes = is_sliced(plan) ? (plan->windows_at_once + walk->run - 1) / walk->run
                     : is_joint(plan) ? 1
@@ -73,9 +83,11 @@ void w2v_walk_free(w2v_walk *walk) {
     walk->path_lengths = NULL;
 }
 
+/* Words that are never dropped are looked up in one place, which stays in the first-level cache. */
 static int is_kept(w2v_walk *walk, int32_t id) {
     const uint32_t *keep_prob = walk->plan->keep_prob;
-    return !keep_prob || (uint32_t)(rng_next(&walk->rng) >> 32) <= keep_prob[id];
+    const int64_t place = at_most(id, walk->first_whole);
+    return !keep_prob || (uint32_t)(rng_next(&walk->rng) >> 32) <= keep_prob[place];
 }
 
 /* How far beyond a shard's ends to look for contexts: where subsampling drops nearly everything, there may be none. */

@@ -46,6 +46,7 @@ typedef struct {
     int64_t place;  /* next one to read */
     int64_t n_read; /* tokens of the shard read so far: the caller may reset it */
     w2v_rng rng;
+    int32_t first_whole;           /* subsampling drops neither this word nor any after it; or it is the last one */
     int32_t *kept;                 /* [capacity] piece of the text after subsampling */
     int32_t *line_low, *line_high; /* [capacity] the line of kept[p] is kept[line_low[p] .. line_high[p]-1] */
     int64_t capacity, n_kept;
