@@ -78,7 +78,10 @@ W2V_INLINE int64_t blocks_of_tile(const w2v_tile *tile) {
  * Returns the loss. */
 static vec own_factors(const w2v_tile *tile, int64_t n, w2v_real lr, int nt) {
 #define FACTORS(NT)                                                                                          \
-    case NT: return inputs_by_blocks(tile, tile->n_own - 1, 0, n, tile->scratch, tile->weights, lr, NT, 1);
+    case NT:                                                                                                 \
+        return fill_vectors(NT)                                                                              \
+                   ? own_factors_of_##NT(tile, n, tile->scratch, lr)                  \
+                   : inputs_by_blocks(tile, tile->n_own - 1, 0, n, tile->scratch, tile->weights, lr, NT, 1);
     switch (nt) {
         V_FOR_EACH_WIDTH(FACTORS)
     }
@@ -161,10 +164,18 @@ static double steps_of(const w2v_parts *parts, const w2v_real *weights, int64_t 
     return (double)v_sum(loss);
 }
 
-/* The factors of a tile, block after block; returns the loss. With few registers, whose blocks do not fill vectors,
+/* The factors of a tile, block after block; returns the loss. With few registers, where blocks do not fill vectors,
  * sigmoids are taken of all pairs together; elsewhere while the scores are still in registers. */
 static double tile_factors(const w2v_tile *tile, int64_t n, w2v_real lr) {
     w2v_real *factors = tile->scratch;
+#define BY_VECTORS(NT)                                                                                       \
+    case NT:                                                                                                 \
+        if (fill_vectors(NT)) return (double)v_sum(factors_of_##NT(tile, n, factors, lr));      \
+        break;
+    switch (tile->n_targets) {
+        V_FOR_EACH_WIDTH(BY_VECTORS)
+    }
+#undef BY_VECTORS
     if (V_FEW_REGISTERS) {
         const int64_t n_pairs = (int64_t)tile->n_inputs * tile->n_targets;
         w2v_real *scores = factors + n_pairs + 2 * W2V_TILE_SLACK;

@@ -91,6 +91,35 @@ W2V_INLINE vec inputs_by_blocks(const w2v_tile *tile, int32_t first_target, int6
     return loss;
 }
 
+/* With few registers, whether NT targets fill a vector, or nearly, but leave no room for the sums of two inputs. */
+W2V_INLINE int fill_vectors(const int NT) { return V_FEW_REGISTERS && 2 * NT > V_SUMS && NT <= V_WIDTH; }
+
+/* The factors of such a block of targets: the scores of one input are a vector, and weights need not be gathered. First
+ * all scores, so that no sigmoid waits for its own. Each vector of factors ends before the next one's scores begin. */
+W2V_INLINE vec factors_by_vectors(const w2v_tile *tile, int32_t first_target, int64_t n, w2v_real *factors, w2v_real lr,
+                                  const int NT, const int has_own) {
+    w2v_real *const *targets = tile->targets + first_target;
+    const vec minus_lr = v_set1(-lr);
+    vec loss = v_zero();
+    for (int32_t i = 0; i < tile->n_inputs; i++)
+        scores_block(tile->inputs + i, targets, 0, n, factors + i * V_WIDTH, tile->targets + i, NULL, 0, 0, 1, NT,
+                     has_own);
+    for (int32_t i = 0; i < tile->n_inputs; i++) {
+        const vec weights = weights_from(tile->weights + i, first_target, 0, 1, NT, has_own);
+        v_storeu(factors + i * NT, v_factor(v_loadu(factors + i * V_WIDTH), weights, minus_lr, &loss));
+    }
+    return loss;
+}
+/* Functions of their own, as for moves. */
+#define FACTORS_BY_VECTORS(NT)                                                                               \
+    W2V_NOINLINE vec factors_of_##NT(const w2v_tile *tile, int64_t n, w2v_real *factors, w2v_real lr) {      \
+        return factors_by_vectors(tile, 0, n, factors, lr, NT, 0);                                           \
+    }                                                                                                        \
+    W2V_NOINLINE vec own_factors_of_##NT(const w2v_tile *tile, int64_t n, w2v_real *factors, w2v_real lr) {  \
+        return factors_by_vectors(tile, tile->n_own - 1, n, factors, lr, NT, 1);                             \
+    }
+V_FOR_EACH_WIDTH(FACTORS_BY_VECTORS)
+
 static void scores_of_width(const w2v_tile *tile, int32_t first_target, int64_t from, int64_t to, w2v_real *scores,
                             int nt) {
 #define SCORES(NT)                                                                                           \
