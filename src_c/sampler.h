@@ -52,11 +52,6 @@ W2V_INLINE w2v_noise_run noise_next(w2v_noise *noise, int32_t most) {
     const uint32_t first = noise->reuse == 1 ? (uint32_t)(W2V_NOISE_POOL - noise->n_left)
                                              : high_below(rng_next(&noise->rng), n_places);
     noise->n_left -= n;
-    /* Where the next run begins, if it is as long: it is wanted as soon as its random number is known. */
-    w2v_rng ahead = noise->rng;
-    const uint32_t next = high_below(rng_next(&ahead), n_places);
-    W2V_PREFETCH_READ(noise->ids + next);
-    W2V_PREFETCH_READ(noise->ends + next);
     return (w2v_noise_run){noise->ids + first, n, noise->ends[first] >= (int32_t)first + n};
 }
 
