@@ -7,7 +7,6 @@
 
 #include <math.h>
 #include <stdint.h>
-#include <string.h>
 
 typedef float __m512 __attribute__((vector_size(64)));
 typedef int32_t __m512i __attribute__((vector_size(64)));
