@@ -44,6 +44,9 @@
 #endif
 #endif
 
+W2V_INLINE int32_t at_most(int32_t a, int32_t b) { return a < b ? a : b; }
+W2V_INLINE int32_t at_least(int32_t a, int32_t b) { return a > b ? a : b; }
+
 /* The place of the lowest bit that is set; `bits` must not be 0. */
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
@@ -89,9 +92,12 @@ W2V_INLINE int64_t inward_next(w2v_inward *order) {
 
 /* Ask for all lines of what begins with one. */
 #define W2V_PREFETCH_BYTES(prefetch, first, n_bytes)                                                         \
-    const size_t n_lines = ((n_bytes) + W2V_CACHE_LINE - 1) / W2V_CACHE_LINE;                                \
-    w2v_inward order = inward_from(0, (int64_t)n_lines * W2V_CACHE_LINE, W2V_CACHE_LINE);                    \
-    for (size_t i = 0; i < n_lines; i++) prefetch((const char *)(first) + inward_next(&order))
+    int64_t low = 0, high = ((int64_t)(n_bytes)-1) / W2V_CACHE_LINE * W2V_CACHE_LINE;                        \
+    for (; low < high; low += W2V_CACHE_LINE, high -= W2V_CACHE_LINE) {                                      \
+        prefetch((const char *)(first) + low);                                                               \
+        prefetch((const char *)(first) + high);                                                              \
+    }                                                                                                        \
+    if (low == high && (n_bytes) > 0) prefetch((const char *)(first) + low)
 W2V_INLINE void prefetch_bytes(const void *first, size_t n_bytes) { W2V_PREFETCH_BYTES(W2V_PREFETCH, first, n_bytes); }
 W2V_INLINE void prefetch_bytes_read(const void *first, size_t n_bytes) {
     W2V_PREFETCH_BYTES(W2V_PREFETCH_READ, first, n_bytes);

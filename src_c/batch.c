@@ -65,13 +65,13 @@ static int32_t new_input(w2v_batch *batch, int32_t contexts_end) {
     return batch->n_inputs - 1;
 }
 
-int w2v_batch_add(w2v_batch *batch, const w2v_window *window, w2v_real lr) {
+int w2v_batch_add(w2v_batch *batch, const w2v_walk *walk, const w2v_window *window, w2v_real lr) {
     const int32_t target = window->center, start = batch->starts[batch->n_inputs];
     int32_t end = start;
     batch->lr = lr;
-    for (int64_t p = window->low; p < window->high; p++) {
-        const int32_t context = window->tokens[p];
-        if (p == window->pos) continue;
+    for (int32_t p = window->low; p < window->high; p++) {
+        const int32_t context = walk->contexts[p];
+        if (p == window->own) continue;
         if (batch->plan->model == W2V_CBOW) {
             batch->contexts[end++] = context;
             continue;

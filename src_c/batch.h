@@ -43,7 +43,7 @@ typedef struct {
 w2v_status w2v_batch_init(w2v_batch *batch, const w2v_plan *plan);
 void w2v_batch_free(w2v_batch *batch);
 /* Add the predictions of a window; returns whether the batch is full. */
-int w2v_batch_add(w2v_batch *batch, const w2v_window *window, w2v_real lr);
+int w2v_batch_add(w2v_batch *batch, const w2v_walk *walk, const w2v_window *window, w2v_real lr);
 /* Fill `inputs`; their bias column, if there is one, is 1. And `weights`: a target that occurs more than
  * W2V_MOST_ALIKE times counts as often as that. Ordinary text has few (skip-gram's widest windows, words that come
  * in clusters) and exceeds it by little; in a line that repeats a word, the sum of all steps from the same old rows

@@ -52,9 +52,6 @@ W2V_INLINE int32_t share_of(int64_t count, int32_t n_turns) {
          at += n, n_left--)
 #define FOR_EACH_BLOCK(at, n, count) FOR_BLOCKS(at, n, count, n_blocks(count, V_BLOCK))
 
-W2V_INLINE int at_least(int a, int b) { return a > b ? a : b; }
-W2V_INLINE int at_most(int a, int b) { return a < b ? a : b; }
-
 #include "scores_body.h"
 
 #include "moves_body.h"

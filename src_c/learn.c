@@ -28,7 +28,7 @@ w2v_status w2v_learner_init(w2v_learner *learner, const w2v_plan *plan) {
         w2v_optimizer_init(&learner->optimizer, plan, step_windows * 2 * plan->window, n_targets, 1) == W2V_OK &&
         w2v_choice_init(&learner->choice, plan, &learner->optimizer.in.vectors, &learner->optimizer.out.vectors) ==
             W2V_OK) {
-        learner->choice.fetches = 1;
+        learner->choice.fetch_bytes = (size_t)plan->stride * sizeof(w2v_real);
         for (int32_t i = 0; i < 2 * n_windows; i++) learner->hidden[i] = learner->hidden_rows + i * plan->stride;
         learner->hidden_steps = learner->hidden + n_windows;
         memset(learner->hit_row, 0, sizeof learner->hit_row);
@@ -174,5 +174,5 @@ void w2v_problem_learn(w2v_learner *learner, w2v_problem *problem, const w2v_pro
     learner->n_unmoved += problem->n_windows;
     learner->lr = problem->lr;
     if (learner->n_unmoved >= learner->plan->step_windows) w2v_learner_finish(learner);
-    w2v_problem_empty(problem, learner->plan);
+    w2v_problem_empty(problem);
 }

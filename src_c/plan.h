@@ -27,8 +27,8 @@ W2V_INLINE int is_sliced(const w2v_plan *plan) {
 /* How many windows share noise words, or 1. */
 W2V_INLINE int32_t windows_together(const w2v_plan *plan) { return plan->noise_centers > 1 ? plan->noise_centers : 1; }
 
-/* Skip-gram's windows that share noise words are neighbours, and learn as one: a token is an input once, whichever of
- * them it is in. CBOW's are from far apart (walk.h). */
+/* Skip-gram's windows that share noise words are neighbours in a line, and learn as one: a token is an input once,
+ * whichever of them it is in. CBOW's are from far apart (walk.h). */
 W2V_INLINE int is_joint(const w2v_plan *plan) {
     return plan->model == W2V_SKIP_GRAM && windows_together(plan) > 1;
 }

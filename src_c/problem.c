@@ -54,9 +54,20 @@ static w2v_real *usual_weights(const w2v_plan *plan) {
     return room;
 }
 
+/* How many levels of a tree stay near by themselves: nearly all windows touch them. */
+static int32_t near_depth(const w2v_plan *plan) {
+    enum { NEAR_BYTES = 1 << 15 }; /* of the first-level cache */
+    const int64_t n_rows = NEAR_BYTES / (plan->stride * (int64_t)sizeof(w2v_real));
+    int32_t depth = 0;
+    while ((2 << depth) - 1 <= n_rows) depth++;
+    return depth;
+}
+
 w2v_status w2v_choice_init(w2v_choice *choice, const w2v_plan *plan, const w2v_rows *in_rows,
                            const w2v_rows *out_rows) {
     *choice = (w2v_choice){.plan = plan, .in_rows = in_rows, .out_rows = out_rows, .usual_room = usual_weights(plan)};
+    choice->last_alike = -1;
+    choice->near_depth = near_depth(plan);
     choice->near = malloc((size_t)w2v_walk_capacity(plan) * sizeof *choice->near);
     choice->hidden_scales = scales_new(plan, plan->hidden_scale);
     choice->context_scales = scales_new(plan, plan->context_scale);
@@ -73,6 +84,7 @@ void w2v_choice_free(w2v_choice *choice) {
 
 void w2v_choice_start(w2v_choice *choice, int64_t shard) {
     const w2v_plan *plan = choice->plan;
+    choice->last_alike = -1;
     /* Counted from the far end, shards name streams that no walk uses. */
     w2v_noise_start(&choice->noise, plan, rng_stream(plan->seed, plan->epoch, ~(uint64_t)shard));
 }
@@ -81,13 +93,11 @@ w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
     const size_t n_windows = (size_t)windows_together(plan), n_contexts = n_windows * 2 * (size_t)plan->window;
     const size_t n_sets = has_noise_per_pair(plan) ? n_contexts : 1;
     const size_t n_targets = (size_t)w2v_problem_targets(plan) + W2V_TILE_SLACK;
-    memset(problem, 0, sizeof *problem);
+    *problem = (w2v_problem){.most_windows = (int32_t)n_windows, .is_joint = is_joint(plan)};
     problem->centers = malloc(n_windows * sizeof *problem->centers);
     problem->context_starts = calloc(n_windows + 1, sizeof *problem->context_starts);
-    problem->reaches = malloc(n_windows * sizeof *problem->reaches);
-    /* Joint windows may reach W tokens further back than the first of them. */
-    problem->context_room = malloc((n_contexts + (size_t)plan->window) * sizeof *problem->context_room);
-    problem->word_room = malloc((n_contexts + (size_t)plan->window) * sizeof *problem->word_room);
+    problem->context_room = malloc(n_contexts * sizeof *problem->context_room);
+    problem->word_room = malloc(n_contexts * sizeof *problem->word_room);
     problem->set_starts = calloc(n_sets + 1, sizeof *problem->set_starts);
     problem->targets = malloc(2 * n_targets * sizeof *problem->targets);
     problem->weights = calloc(weights_room(plan), sizeof *problem->weights);
@@ -96,13 +106,13 @@ w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
     const size_t n_merged = may_merge_inputs(plan) ? n_contexts * (size_t)weight_stride(plan) : 0;
     problem->merged_weights = calloc(n_merged + 2 * W2V_TILE_SLACK, sizeof *problem->merged_weights);
     problem->hits = malloc(n_sets * n_windows * sizeof *problem->hits);
-    if (!problem->centers || !problem->context_starts || !problem->reaches || !problem->context_room ||
-        !problem->word_room || !problem->set_starts || !problem->targets || !problem->weights ||
-        !problem->input_weights || !problem->merged_weights || !problem->hits) {
+    if (!problem->centers || !problem->context_starts || !problem->context_room || !problem->word_room ||
+        !problem->set_starts || !problem->targets || !problem->weights || !problem->input_weights ||
+        !problem->merged_weights || !problem->hits) {
         w2v_problem_free(problem);
         return W2V_ERR_MEMORY;
     }
-    w2v_problem_empty(problem, plan);
+    w2v_problem_empty(problem);
     /* A tile fetches as many rows as it has targets itself: what lies past the last one must be some row, too. */
     for (size_t at = 0; at < 2 * n_targets; at++) problem->targets[at] = plan->out_vecs;
     return W2V_OK;
@@ -111,7 +121,6 @@ w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
 void w2v_problem_free(w2v_problem *problem) {
     free(problem->centers);
     free(problem->context_starts);
-    free(problem->reaches);
     free(problem->context_room);
     free(problem->word_room);
     free(problem->set_starts);
@@ -123,81 +132,85 @@ void w2v_problem_free(w2v_problem *problem) {
     memset(problem, 0, sizeof *problem);
 }
 
-void w2v_problem_empty(w2v_problem *problem, const w2v_plan *plan) {
+void w2v_problem_empty(w2v_problem *problem) {
     problem->n_windows = problem->n_contexts = problem->n_predictions = problem->n_own = 0;
-    problem->contexts = problem->context_room + plan->window;
-    problem->context_words = problem->word_room + plan->window;
-}
-
-int w2v_problem_takes(const w2v_problem *problem, const w2v_plan *plan, const w2v_window *window) {
-    return !problem->n_windows || !is_joint(plan) || window->number == problem->next;
+    problem->contexts = problem->context_room;
+    problem->context_words = problem->word_room;
 }
 
 /* Bring near what add_path will read: of the tokens that come within reach, where their paths begin, and a little
  * before a token becomes the centre, its path. */
-static void fetch_paths(const w2v_tree *tree, const w2v_window *window) {
-    enum { LINE_NODES = W2V_CACHE_LINE / sizeof *tree->nodes };
-    const int64_t start = tree->offsets[window->soon];
+static void fetch_paths(const w2v_tree *tree, const w2v_walk *walk, const w2v_window *window) {
+    enum { AHEAD = 2, LINE_NODES = W2V_CACHE_LINE / sizeof *tree->nodes };
+    const int32_t soon = at_most(walk->n_walked - 1 + AHEAD, walk->n_windows - 1);
+    const int64_t start = tree->offsets[walk->windows[soon].center];
     W2V_PREFETCH_READ(tree->nodes + start);
     W2V_PREFETCH_READ(tree->nodes + start + LINE_NODES);
     W2V_PREFETCH_READ(tree->codes + start);
-    for (int64_t p = window->entering; p < window->entered; p++)
-        W2V_PREFETCH_READ(tree->offsets + window->tokens[p]);
+    for (int32_t p = window->entering; p < window->entered; p++)
+        W2V_PREFETCH_READ(tree->offsets + walk->contexts[p]);
 }
 
-int w2v_choice_next(w2v_choice *choice, w2v_walk *walk, w2v_window *window) {
-    const w2v_plan *plan = choice->plan;
-    if (!w2v_walk_next(walk, window)) return 0;
-    const w2v_rows rows = *choice->in_rows; /* a copy: what is stored below cannot change it */
-    const size_t n_bytes = choice->fetches ? (size_t)plan->stride * sizeof(w2v_real) : 0;
-    for (int64_t p = window->entering; p < window->entered; p++) {
-        w2v_real *row = choice->near[p] = row_of(&rows, window->tokens[p]);
-        prefetch_bytes(row, n_bytes);
-    }
-    if (plan->tree && plan->n_words > 1) fetch_paths(plan->tree, window);
-    return 1;
+/* A context comes within reach. */
+W2V_INLINE void bring_near(w2v_choice *choice, const w2v_walk *walk, int32_t p) {
+    const int32_t *words = walk->contexts;
+    w2v_real *row = choice->near[p] = row_of(choice->in_rows, words[p]);
+    prefetch_bytes(row, choice->fetch_bytes);
+    if (p < 2 || (words[p] != words[p - 1] && words[p] != words[p - 2])) return;
+    const int64_t number = walk->n_past + p;
+    if (number > choice->last_alike) choice->last_alike = number;
+}
+
+const w2v_window *w2v_choice_next(w2v_choice *choice, w2v_walk *walk) {
+    const w2v_window *window = w2v_walk_next(walk);
+    if (!window) return NULL;
+    for (const w2v_window *w = window, *past = window + window->n_joint; w < past; w++)
+        for (int32_t p = w->entering; p < w->entered; p++) bring_near(choice, walk, p);
+    if (choice->plan->tree && choice->plan->n_words > 1) fetch_paths(choice->plan->tree, walk, window);
+    return window;
 }
 
 /* The contexts of one window: in one loop, whose end is foreseen more often than those of two. */
-static int32_t add_contexts(w2v_problem *problem, const w2v_choice *choice, const w2v_window *window) {
-    const int64_t center = window->pos - window->low;
-    const int32_t n = window->n_contexts;
-    w2v_real *const *from = choice->near + window->low, **to = problem->contexts + problem->n_contexts;
+static int32_t add_contexts(w2v_problem *problem, const w2v_choice *choice, const w2v_walk *walk,
+                            const w2v_window *window) {
+    const int32_t center = window->own - window->low, n = window->high - window->low - (window->own < window->high);
+    w2v_real *const *from = choice->near + window->low, **to = problem->context_room + problem->n_contexts;
     for (int32_t i = 0; i < n; i++) to[i] = from[i + (i >= center)];
     if (choice->plan->model == W2V_SKIP_GRAM) {
-        const int32_t *words = window->tokens + window->low;
-        for (int32_t i = 0; i < n; i++) problem->context_words[problem->n_contexts + i] = words[i + (i >= center)];
+        const int32_t *from_words = walk->contexts + window->low;
+        int32_t *to_words = problem->word_room + problem->n_contexts;
+        for (int32_t i = 0; i < n; i++) to_words[i] = from_words[i + (i >= center)];
     }
     return problem->n_contexts + n;
 }
 
-/* The tokens that no window before had, to the left and to the right. */
-static int32_t add_tokens(w2v_problem *problem, const w2v_choice *choice, const w2v_window *window) {
-    const int64_t n_past = window->n_past, low = n_past + window->low, high = n_past + window->high;
-    if (!problem->n_windows) problem->first = problem->past = low;
-    while (problem->first > low) {
-        problem->first--;
-        *--problem->contexts = choice->near[problem->first - n_past];
-        *--problem->context_words = window->tokens[problem->first - n_past];
+/* Joint windows' contexts are all that are within reach of any of them. Returns how many predictions they make. */
+static int32_t add_joint(w2v_problem *problem, const w2v_choice *choice, const w2v_walk *walk,
+                         const w2v_window *windows) {
+    const int32_t G = windows->n_joint, low = windows->low;
+    int32_t n_predictions = 0;
+    for (int32_t g = 0; g < G; g++) {
+        problem->centers[g] = windows[g].center;
+        n_predictions += windows[g].n_predictions;
     }
-    for (; problem->past < high; problem->past++) {
-        problem->contexts[problem->past - problem->first] = choice->near[problem->past - n_past];
-        problem->context_words[problem->past - problem->first] = window->tokens[problem->past - n_past];
-    }
-    problem->next = window->number + 1;
-    problem->reaches[problem->n_windows] = (w2v_reach){low, high, n_past + window->pos};
-    return (int32_t)(problem->past - problem->first);
+    problem->joint = windows;
+    problem->contexts = choice->near + low;
+    problem->context_words = walk->contexts + low;
+    problem->n_contexts = windows[G - 1].high - low;
+    problem->n_windows = n_predictions ? G : 0;
+    return n_predictions;
 }
 
-int w2v_problem_add(w2v_problem *problem, const w2v_choice *choice, const w2v_window *window, w2v_real lr) {
-    const w2v_plan *plan = choice->plan;
-    if (!window->n_contexts) return 0; /* a centre without contexts teaches nothing */
-    const int32_t n = is_joint(plan) ? add_tokens(problem, choice, window) : add_contexts(problem, choice, window);
+int w2v_problem_add(w2v_problem *problem, const w2v_choice *choice, const w2v_walk *walk, const w2v_window *window,
+                    w2v_real lr) {
     problem->lr = lr;
-    problem->n_predictions += plan->model == W2V_CBOW ? 1 : window->n_pairs;
+    if (problem->is_joint) return (problem->n_predictions = add_joint(problem, choice, walk, window)) > 0;
+    if (!window->n_predictions) return 0; /* a centre without contexts teaches nothing */
+    problem->n_predictions += window->n_predictions;
+    problem->n_contexts = add_contexts(problem, choice, walk, window);
     problem->centers[problem->n_windows++] = window->center;
-    problem->context_starts[problem->n_windows] = problem->n_contexts = n;
-    return problem->n_windows == windows_together(plan);
+    problem->context_starts[problem->n_windows] = problem->n_contexts;
+    return problem->n_windows == problem->most_windows;
 }
 
 /* The weights of what is in these windows, a sum of powers of 2, where a set's weights begin `at`. */
@@ -205,9 +218,9 @@ W2V_INLINE w2v_real *weights_of(const w2v_problem *problem, w2v_real *at, int32_
     return at + windows * problem->weight_stride;
 }
 
-/* How far behind these the weights are for this word. */
+/* How far behind these the weights are for this word: a branch would be a coin toss. */
 W2V_INLINE int64_t halved(const w2v_problem *problem, const w2v_plan *plan, int32_t word) {
-    return (problem->weight_stride << windows_together(plan)) * is_halved(plan, word);
+    return (problem->weight_stride << problem->most_windows) & -(int64_t)is_halved(plan, word);
 }
 
 /* Make the rows for halved words of those before them. */
@@ -306,32 +319,26 @@ W2V_INLINE w2v_real *add_noise_set(w2v_problem *problem, w2v_choice *choice, int
  * mispredicted for half of them. By fours, so that the loop's end is foreseen more often; past the path's own end there
  * is room for what is written. Returns where their weights begin. */
 static w2v_real *add_path(w2v_problem *problem, const w2v_choice *choice) {
-    enum { NEAR_BYTES = 1 << 15 }; /* of the first-level cache; nodes are numbered by falling count */
     const w2v_plan *plan = choice->plan;
     const w2v_tree *tree = plan->tree;
     const w2v_rows rows = *choice->out_rows; /* a copy: what is stored below cannot change it */
-    const int32_t most_near = (int32_t)(NEAR_BYTES / (rows.stride * (int64_t)sizeof(w2v_real)));
     const int64_t start = tree->offsets[problem->centers[0]];
     const int64_t length = tree->offsets[problem->centers[0] + 1] - start;
     const int32_t *nodes = tree->nodes;
     w2v_real *at = problem->weights + W2V_TILE_SLACK, *weights = weights_of(problem, at, 1);
-    /* What halved words have; where there are none, the same row once more. */
-    w2v_real *twice = plan->n_halved > 0 ? weights + 2 * problem->weight_stride : weights;
-    const w2v_real times = plan->n_halved > 0 ? 2 : 1;
     w2v_real **targets = problem->targets;
     w2v_real *const matrices[2] = {rows.shared, rows.hot};
-    int32_t n_near = 0;
     for (int64_t first = 0; first < length; first += 4) {
         W2V_UNROLL
         for (int64_t t = first; t < first + 4; t++) {
             const int64_t entry = start + (t < length ? t : length - 1);
             weights[t] = (w2v_real)(2 * tree->codes[entry] - 1);
-            twice[t] = times * weights[t];
             targets[t] = matrices[nodes[entry] < rows.n_hot] + nodes[entry] * rows.stride;
-            n_near += nodes[entry] < most_near;
         }
     }
-    problem->n_near = n_near < length ? n_near : (int32_t)length;
+    w2v_real *twice = weights + 2 * problem->weight_stride;
+    for (int64_t t = 0; plan->n_halved > 0 && t < length; t++) twice[t] = 2 * weights[t];
+    problem->n_near = at_most(choice->near_depth, (int32_t)length);
     problem->set_starts[1] = length;
     return at;
 }
@@ -343,27 +350,31 @@ W2V_INLINE void weigh_inputs(const w2v_problem *problem, const w2v_plan *plan, w
         for (int32_t g = 0; g < G; g++) weights[g] = weights_of(problem, at, 1 << g);
     } else {
         /* Nearly all are in all windows. */
-        w2v_real *all = weights_of(problem, at, is_joint(plan) ? (1 << G) - 1 : 1);
+        w2v_real *all = weights_of(problem, at, problem->is_joint ? (1 << G) - 1 : 1);
         for (int32_t i = 0; i < problem->n_contexts; i++)
             weights[i] = all + halved(problem, plan, problem->context_words[i]);
     }
-    if (is_joint(plan)) {
+    if (problem->is_joint) {
+        /* Reaches are alike: with each centre, at most one context goes and one comes. */
+        const int32_t low = problem->joint->low, last = problem->n_contexts - 1;
         for (int32_t g = 0; g < G; g++) {
-            const w2v_reach *reach = &problem->reaches[g];
+            const w2v_window *window = &problem->joint[g];
             const int64_t one_less = problem->weight_stride << g;
-            for (int64_t number = problem->first; number < reach->low; number++)
-                weights[number - problem->first] -= one_less;
-            const int32_t is_context = reach->center < reach->high;
-            weights[reach->center - !is_context - problem->first] -= is_context * one_less;
-            for (int64_t number = reach->high; number < problem->past; number++)
-                weights[number - problem->first] -= one_less;
+            const int32_t is_context = window->own < window->high, own = window->own - !is_context - low;
+            weights[at_least(own, 0)] -= is_context * one_less;
+            for (int32_t k = 0; k < g; k++) weights[k] -= (k < window->low - low) * one_less;
+            for (int32_t k = last; k > last - (G - 1 - g); k--)
+                weights[at_least(k, 0)] -= (k >= window->high - low) * one_less;
         }
     }
 }
 
-/* Is at least half of these rows one of the two before them? */
-static int are_alike(w2v_real *const *rows, int32_t n) {
+/* Is at least half of a problem's contexts one of the two before them? */
+static int are_alike(const w2v_problem *problem, const w2v_walk *walk, const w2v_choice *choice) {
+    w2v_real *const *rows = problem->contexts;
+    const int32_t n = problem->n_contexts;
     int32_t n_alike = 0;
+    if (problem->is_joint && choice->last_alike < walk->n_past + problem->joint->low + 2) return 0; /* nearly always */
     for (int32_t i = 2; i < n; i++) n_alike += (rows[i] == rows[i - 1]) | (rows[i] == rows[i - 2]);
     return n > 2 && 2 * n_alike >= n;
 }
@@ -371,21 +382,22 @@ static int are_alike(w2v_real *const *rows, int32_t n) {
 /* Make one input of those that are the same row, its weights the sum of theirs. Where a line is one word or two, steps
  * that were all computed from the same score would else grow from one to the next. */
 static void merge_inputs(w2v_problem *problem) {
-    w2v_real **rows = problem->contexts, **weights = problem->input_weights;
+    w2v_real *const *from = problem->contexts, **rows = problem->context_room, **weights = problem->input_weights;
     w2v_real *sum = problem->merged_weights + W2V_TILE_SLACK;
     const int64_t n_targets = problem->set_starts[1];
     int32_t n = 0, n_before;
     for (int32_t i = 0; i < problem->n_contexts; i++) {
-        for (n_before = 0; n_before < n && rows[n_before] != rows[i];) n_before++;
+        for (n_before = 0; n_before < n && rows[n_before] != from[i];) n_before++;
         if (n_before < n) {
             for (int64_t t = 0; t < n_targets; t++) weights[n_before][t] += weights[i][t];
             continue;
         }
-        rows[n] = rows[i];
+        rows[n] = from[i];
         memcpy(sum, weights[i], (size_t)n_targets * sizeof *sum);
         weights[n++] = sum;
         sum += problem->weight_stride;
     }
+    problem->contexts = rows;
     problem->n_contexts = n;
 }
 
@@ -400,7 +412,7 @@ W2V_INLINE void close_noise_sets(w2v_problem *problem, w2v_choice *choice, const
                                       halved(problem, choice->plan, problem->context_words[set]);
 }
 
-void w2v_problem_close(w2v_problem *problem, w2v_choice *choice) {
+void w2v_problem_close(w2v_problem *problem, const w2v_walk *walk, w2v_choice *choice) {
     const w2v_plan *plan = choice->plan;
     problem->hidden_scales = choice->hidden_scales;
     problem->context_scales = choice->context_scales;
@@ -412,7 +424,7 @@ void w2v_problem_close(w2v_problem *problem, w2v_choice *choice) {
         case 4: close_noise_sets(problem, choice, 4); break;
         default: close_noise_sets(problem, choice, problem->n_windows);
     }
-    if (may_merge_inputs(plan) && are_alike(problem->contexts, problem->n_contexts)) merge_inputs(problem);
+    if (may_merge_inputs(plan) && are_alike(problem, walk, choice)) merge_inputs(problem);
 }
 
 void w2v_problem_tile(const w2v_problem *problem, const w2v_plan *plan, int32_t first, w2v_tile *tile) {

@@ -11,25 +11,20 @@
 #include "sampler.h"
 #include "walk.h"
 
-/* A window as numbers of tokens that may be contexts: low .. high - 1 without `center`; this is `high` if the centre is
- * not among them. */
-typedef struct {
-    int64_t low, high, center;
-} w2v_reach;
-
 /* The windows (G at most) that share their noise words, as rows. Without shared noise G is 1, and each context has
  * its own set of targets: n_sets sets instead of one. */
 typedef struct {
     w2v_real lr;
+    int32_t most_windows, is_joint; /* G; are they joint (plan.h)? */
     int32_t n_windows, n_contexts, n_sets, n_predictions;
     int32_t *centers;        /* [G] */
-    int32_t *context_starts; /* [G + 1] into the next; not if windows are joint (plan.h): ... */
-    w2v_reach *reaches;         /* [G] ... contexts are all that may be, from number `first` on, `past` excluded */
-    int64_t first, past, next; /* `next` is the number of the centre that may join them */
+    int32_t *context_starts; /* [G + 1] into the next; not if windows are joint: ... */
+    const w2v_window *joint; /* [n_windows] ... contexts are all from the first one's low to the last one's high */
     const w2v_real *hidden_scales, *context_scales; /* the choice's */
-    w2v_real **contexts;     /* [2WG] rows of in_vecs */
-    int32_t *context_words;  /* [2WG] skip-gram's */
-    w2v_real **context_room; /* where these may begin */
+    w2v_real *const *contexts;    /* [2WG] rows of in_vecs, and ... */
+    const int32_t *context_words; /* [2WG] ... skip-gram's words: in the room for them or, where windows are joint, in
+                                   * the choice's and the walk's own lists, valid until the walk's next refill */
+    w2v_real **context_room;
     int32_t *word_room;
     int64_t *set_starts;     /* [n_sets + 1] into the next */
     w2v_real **targets;      /* rows of out_vecs */
@@ -50,7 +45,10 @@ typedef struct {
     const w2v_rows *in_rows, *out_rows; /* its view of the matrices */
     w2v_real **near;                    /* [walk's capacity] rows of the contexts that have come within reach, by
                                          * their places in the walk's piece: a token is in many windows */
-    int fetches;                        /* bring these rows near? */
+    int32_t near_depth;                 /* so many levels of the tree, from the root on, need no fetching */
+    size_t fetch_bytes;                 /* of each of these rows, to bring near */
+    int64_t last_alike;                 /* the number in its shard of the last of these contexts that is one of the two
+                                         * before it, or -1 */
     w2v_real *hidden_scales, *context_scales; /* [2W + 1] what the sum of so many contexts, and what each of them
                                                * learns, is multiplied by (plan.h) */
     w2v_noise noise;                    /* not for trees */
@@ -62,8 +60,8 @@ w2v_status w2v_choice_init(w2v_choice *choice, const w2v_plan *plan, const w2v_r
 void w2v_choice_free(w2v_choice *choice);
 /* Begin a shard: its noise words come from a stream of their own. */
 void w2v_choice_start(w2v_choice *choice, int64_t shard);
-/* The walk's next window, as w2v_walk_next; the rows of tokens that come within reach are brought near. */
-int w2v_choice_next(w2v_choice *choice, w2v_walk *walk, w2v_window *window /* OUT */);
+/* The walk's next windows, as w2v_walk_next; the rows of tokens that come within reach are brought near. */
+const w2v_window *w2v_choice_next(w2v_choice *choice, w2v_walk *walk);
 
 w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan);
 void w2v_problem_free(w2v_problem *problem);
@@ -72,14 +70,13 @@ void w2v_problem_free(w2v_problem *problem);
 int64_t w2v_most_targets(const w2v_plan *plan);
 int64_t w2v_problem_targets(const w2v_plan *plan);
 
-/* May the window be added? Else the problem must be closed first. */
-int w2v_problem_takes(const w2v_problem *problem, const w2v_plan *plan, const w2v_window *window);
-/* Add a window of w2v_choice_next, which the problem does not need afterwards; returns whether that makes it full. */
-int w2v_problem_add(w2v_problem *problem, const w2v_choice *choice, const w2v_window *window, w2v_real lr);
+/* Add what w2v_choice_next returned, which is not needed afterwards; returns whether the problem must be closed now. */
+int w2v_problem_add(w2v_problem *problem, const w2v_choice *choice, const w2v_walk *walk, const w2v_window *window,
+                    w2v_real lr);
 /* Choose the targets. */
-void w2v_problem_close(w2v_problem *problem, w2v_choice *choice);
+void w2v_problem_close(w2v_problem *problem, const w2v_walk *walk, w2v_choice *choice);
 /* Empty it, in case it is not learnt from. */
-void w2v_problem_empty(w2v_problem *problem, const w2v_plan *plan);
+void w2v_problem_empty(w2v_problem *problem);
 /* The tile of a closed problem that begins with input number `first`: its n_inputs INOUT, all that are left, become as
  * many as it may have; targets and weights OUT. */
 void w2v_problem_tile(const w2v_problem *problem, const w2v_plan *plan, int32_t first, w2v_tile *tile);

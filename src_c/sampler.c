@@ -74,7 +74,7 @@ void w2v_noise_refill(w2v_noise *noise) {
         int16_t *same = &next[ids[k] % KINDS];
         if (*same - k < W2V_TILE_DISTINCT && *same < end) end = *same;
         *same = (int16_t)k;
-        noise->ends[k] = end;
+        noise->ends[k] = (int16_t)end;
     }
     noise->n_left = W2V_NOISE_POOL * noise->reuse;
 }

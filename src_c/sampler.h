@@ -32,7 +32,7 @@ typedef struct {
     int32_t reuse, n_left; /* draws from this pool */
     w2v_rng rng;
     int32_t ids[W2V_NOISE_POOL];
-    int32_t ends[W2V_NOISE_POOL]; /* from each word to here, or further, any W2V_TILE_DISTINCT in a row are distinct */
+    int16_t ends[W2V_NOISE_POOL]; /* from each word to here, or further, any W2V_TILE_DISTINCT in a row are distinct */
 } w2v_noise;
 
 /* n words in a row. If is_distinct, any W2V_TILE_DISTINCT of them in a row are; else they may be. */

@@ -148,12 +148,12 @@ static w2v_status run_init(softmax_run *run, const int32_t *ids, int64_t n_ids) 
 /* Read on until the batch is full or the shard ends. Returns whether there is anything to learn. */
 static int fill_batch(softmax_run *run) {
     w2v_progress *progress = run->progress;
-    w2v_window window;
+    const w2v_window *window;
     if (flag_get(&progress->stop)) run->status = W2V_ERR_STOPPED;
     while (run->status == W2V_OK) {
         const w2v_real lr = lr_after(run->plan, progress->tokens_done);
-        while (w2v_walk_next(&run->walk, &window))
-            if (w2v_batch_add(&run->batch, &window, lr)) return 1;
+        while ((window = w2v_walk_next(&run->walk)))
+            if (w2v_batch_add(&run->batch, &run->walk, window, lr)) return 1;
         atomic_add(&progress->tokens_done, run->walk.n_read);
         run->walk.n_read = 0;
         if (w2v_walk_refill(&run->walk)) continue;

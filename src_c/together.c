@@ -89,25 +89,33 @@ W2V_INLINE uint16_t note_of(const w2v_notes *notes, int32_t word) {
 }
 
 /* Bring near what will be noted of words that come within reach. */
-static void fetch_notes(const w2v_notes *notes, const w2v_window *window) {
-    for (int64_t p = window->entering; p < window->entered; p++) W2V_PREFETCH(&notes->words[window->tokens[p]]);
+static void fetch_notes(const w2v_notes *notes, const int32_t *tokens, const w2v_window *window) {
+    for (const w2v_window *w = window, *past = window + window->n_joint; w < past; w++)
+        for (int32_t p = w->entering; p < w->entered; p++) W2V_PREFETCH(&notes->words[tokens[p]]);
 }
 
 /* Note the words of a window; returns whether it may join the others. */
-static int note_words(w2v_notes *notes, const w2v_window *window) {
-    const int32_t *tokens = window->tokens, center = window->center;
+static int note_window(w2v_notes *notes, const int32_t *tokens, const w2v_window *window) {
+    const int32_t center = window->center;
     const uint16_t note = note_of(notes, center), most = (uint16_t)(notes->group + W2V_MOST_ALIKE_INPUTS);
     const int counts = (note & NOTE_CENTERS) < W2V_MOST_ALIKE_CENTERS * NOTE_CENTER; /* as a centre once more */
     int fits = counts;
-    for (int64_t p = window->low; p < window->high; p++) {
+    for (int32_t p = window->low; p < window->high; p++) {
         const uint16_t before = note_of(notes, tokens[p]);
-        const int is_full = p != window->pos && (before & ~NOTE_CENTERS) == most;
+        const int is_full = p != window->own && (before & ~NOTE_CENTERS) == most;
         fits &= !is_full;
-        notes->words[tokens[p]] = (uint16_t)(before + (p != window->pos && !is_full));
+        notes->words[tokens[p]] = (uint16_t)(before + (p != window->own && !is_full));
     }
     /* The centre may be none of the tokens, and its note of an earlier group. */
     notes->words[center] = (uint16_t)(note_of(notes, center) + (counts ? NOTE_CENTER : 0));
     return fits;
+}
+
+/* The same of windows that are joint. */
+static int note_words(w2v_notes *notes, const int32_t *tokens, const w2v_window *windows) {
+    int fit = 1;
+    for (int32_t g = 0; g < windows->n_joint; g++) fit &= note_window(notes, tokens, &windows[g]);
+    return fit;
 }
 
 static void chooser_free(w2v_chooser *chooser) {
@@ -134,16 +142,22 @@ static void chooser_start(w2v_chooser *chooser, int64_t shard) {
     chooser->has_window = 0;
 }
 
-/* The next window that has contexts. */
+static int has_contexts(const w2v_window *windows) {
+    int32_t n_predictions = 0;
+    for (int32_t g = 0; g < windows->n_joint; g++) n_predictions += windows[g].n_predictions;
+    return n_predictions > 0;
+}
+
+/* The next windows that have contexts. */
 static int read_window(w2v_chooser *chooser, w2v_group *group) {
     w2v_walk *walk = &chooser->walk;
     do
-        while (!w2v_choice_next(&chooser->choice, walk, &chooser->window)) {
+        while (!(chooser->window = w2v_choice_next(&chooser->choice, walk))) {
             group->n_tokens += walk->n_read;
             walk->n_read = 0;
             if (!w2v_walk_refill(walk)) return 0;
         }
-    while (!chooser->window.n_contexts);
+    while (!has_contexts(chooser->window));
     return 1;
 }
 
@@ -161,8 +175,8 @@ static void close_problem(w2v_chooser *chooser, w2v_group *group) {
     const int is_cbow = plan->model == W2V_CBOW;
     const int32_t number = group->n_problems++, G = windows_together(plan);
     w2v_problem *problem = &group->problems[number];
-    w2v_problem_close(problem, &chooser->choice);
-    if (group->n_problems < group->most) w2v_problem_empty(&group->problems[group->n_problems], chooser->plan);
+    w2v_problem_close(problem, &chooser->walk, &chooser->choice);
+    if (group->n_problems < group->most) w2v_problem_empty(&group->problems[group->n_problems]);
     const int32_t n_inputs = is_cbow ? problem->n_windows : problem->n_contexts;
     w2v_real *const *contexts = is_cbow ? NULL : add_rows(group, problem->contexts, n_inputs);
     w2v_real *const *targets = add_rows(group, problem->targets, problem->set_starts[problem->n_sets]);
@@ -182,25 +196,24 @@ static void close_problem(w2v_chooser *chooser, w2v_group *group) {
 }
 
 /* Begin to fill it. */
-static void group_empty(w2v_group *group, const w2v_plan *plan) {
+static void group_empty(w2v_group *group) {
     group->n_problems = group->n_windows = group->n_tiles = group->n_predictions = 0;
     group->n_tokens = group->n_scores = group->n_rows = 0;
-    w2v_problem_empty(&group->problems[0], plan);
+    w2v_problem_empty(&group->problems[0]);
 }
 
 /* Add the next window; returns whether there may be more. */
 static int chooser_add(w2v_chooser *chooser, w2v_notes *notes, w2v_group *group) {
     int fits = chooser->has_window || read_window(chooser, group);
     if (fits) {
-        fetch_notes(notes, &chooser->window);
-        fits = note_words(notes, &chooser->window) || !group->n_windows;
+        fetch_notes(notes, chooser->walk.contexts, chooser->window);
+        fits = note_words(notes, chooser->walk.contexts, chooser->window) || !group->n_windows;
         chooser->has_window = !fits;
     }
     if (fits) {
-        if (!w2v_problem_takes(&group->problems[group->n_problems], chooser->plan, &chooser->window))
-            close_problem(chooser, group);
-        group->n_windows++;
-        if (w2v_problem_add(&group->problems[group->n_problems], &chooser->choice, &chooser->window, 0))
+        const w2v_window *window = chooser->window;
+        group->n_windows += window->n_joint;
+        if (w2v_problem_add(&group->problems[group->n_problems], &chooser->choice, &chooser->walk, window, 0))
             close_problem(chooser, group);
         if (group->n_windows < chooser->plan->windows_at_once) return 1;
     }
@@ -243,7 +256,7 @@ static void take_group(const w2v_group *group) {
 
 int w2v_strand_choose(w2v_strand *strand, w2v_notes *notes) {
     w2v_group *group = w2v_strand_group(strand, strand->n_chosen);
-    if (!strand->is_begun) group_empty(group, strand->chooser.plan);
+    if (!strand->is_begun) group_empty(group);
     strand->is_begun = chooser_add(&strand->chooser, notes, group);
     if (strand->is_begun) return 1;
     take_group(w2v_strand_group(strand, ++strand->n_chosen));

@@ -41,8 +41,8 @@ typedef struct {
     w2v_walk walk;
     w2v_choice choice;
     w2v_rows in_rows, out_rows;
-    w2v_window window;   /* the next one, if ... */
-    int has_window;      /* ... it was read already and did not fit the last group */
+    const w2v_window *window; /* the next one, if ... */
+    int has_window;           /* ... it was read already and did not fit the last group */
 } w2v_chooser;
 
 /* A shard, and its next groups. While one is learnt the next is scored, and another thread may still be learning from

@@ -23,7 +23,7 @@ static void omp_set_lock(omp_lock_t *lock) { (void)lock; }
 static void omp_unset_lock(omp_lock_t *lock) { (void)lock; }
 #endif
 
-enum { MERGE_TOKENS = 20000, PROBLEMS_AHEAD = 1 };
+enum { MERGE_TOKENS = 20000 };
 
 typedef struct {
     const w2v_plan *plan;
@@ -40,8 +40,9 @@ typedef struct {
     w2v_walk walk;
     w2v_sampled sampled; /* if is_batched(plan); else: */
     w2v_learner learner;
-    w2v_problem problems[PROBLEMS_AHEAD + 1]; /* a ring: the oldest is learnt while rows of the newest are fetched */
-    int64_t n_closed, n_learnt;
+    w2v_problem problems[2]; /* one that windows are being added to, ... */
+    int newest;              /* ... problems[newest], and one that is closed, or empty: it is learnt while rows of the
+                              * other are fetched */
     int64_t tokens_since_merge;
 } worker;
 
@@ -49,7 +50,7 @@ static void worker_free(worker *w) {
     w2v_walk_free(&w->walk);
     w2v_sampled_free(&w->sampled);
     w2v_learner_free(&w->learner);
-    for (int i = 0; i <= PROBLEMS_AHEAD; i++) w2v_problem_free(&w->problems[i]);
+    for (int i = 0; i < 2; i++) w2v_problem_free(&w->problems[i]);
 }
 
 static w2v_status worker_init(worker *w, const epoch_run *run) {
@@ -58,7 +59,7 @@ static w2v_status worker_init(worker *w, const epoch_run *run) {
     w2v_status status = w2v_walk_init(&w->walk, run->plan, run->ids, run->n_ids);
     if (status == W2V_OK && batched) status = w2v_sampled_init(&w->sampled, run->plan);
     if (status == W2V_OK && !batched) status = w2v_learner_init(&w->learner, run->plan);
-    for (int i = 0; status == W2V_OK && !batched && i <= PROBLEMS_AHEAD; i++)
+    for (int i = 0; status == W2V_OK && !batched && i < 2; i++)
         status = w2v_problem_init(&w->problems[i], run->plan);
     if (status != W2V_OK) worker_free(w);
     return status;
@@ -82,37 +83,34 @@ static void report(epoch_run *run, worker *w) {
     w->tokens_since_merge = 0;
 }
 
-/* The one that windows are being added to. */
-static w2v_problem *newest_of(worker *w) { return &w->problems[w->n_closed % (PROBLEMS_AHEAD + 1)]; }
-
-/* Learn from the oldest problem of the ring while the rows of `newest` (or NULL) are fetched. */
-static void learn_oldest(worker *w, const w2v_problem *newest) {
-    w2v_problem_learn(&w->learner, &w->problems[w->n_learnt++ % (PROBLEMS_AHEAD + 1)], newest);
+/* Learn from the problem that is closed, if one is, while the rows of `newest` (or NULL) are fetched. */
+static void learn_closed(worker *w, const w2v_problem *newest) {
+    w2v_problem *closed = &w->problems[!w->newest];
+    if (closed->n_windows) w2v_problem_learn(&w->learner, closed, newest);
 }
 
-/* The problem that windows are being added to is complete: choose its targets, and learn what has waited longest. */
+/* The problem that windows are being added to is complete: choose its targets, and learn what has waited. */
 static void close_newest(worker *w) {
-    w2v_problem *newest = newest_of(w);
-    w2v_problem_close(newest, &w->learner.choice);
-    w->n_closed++;
-    if (w->n_closed - w->n_learnt > PROBLEMS_AHEAD) learn_oldest(w, newest);
+    w2v_problem *newest = &w->problems[w->newest];
+    w2v_problem_close(newest, &w->walk, &w->learner.choice);
+    learn_closed(w, newest);
+    w->newest = !w->newest;
 }
 
 static void learn_ready_windows(const epoch_run *run, worker *w, w2v_real lr) {
-    w2v_window window;
+    const w2v_window *window;
     if (is_batched(run->plan)) {
-        while (w2v_walk_next(&w->walk, &window)) {
-            if (!w2v_batch_add(&w->sampled.batch, &window, lr)) continue;
+        while ((window = w2v_walk_next(&w->walk))) {
+            if (!w2v_batch_add(&w->sampled.batch, &w->walk, window, lr)) continue;
             w2v_sampled_learn(&w->sampled);
             if (flag_get(&run->progress->stop)) return; /* a piece of text may be seconds of work */
         }
         return;
     }
     w2v_choice *choice = &w->learner.choice;
-    while (w2v_choice_next(choice, &w->walk, &window)) {
-        if (!w2v_problem_takes(newest_of(w), run->plan, &window)) close_newest(w);
-        if (w2v_problem_add(newest_of(w), choice, &window, lr)) close_newest(w);
-    }
+    while ((window = w2v_choice_next(choice, &w->walk)))
+        if (w2v_problem_add(&w->problems[w->newest], choice, &w->walk, window, lr)) close_newest(w);
+    learn_closed(w, NULL); /* before the walk forgets the contexts of this piece */
 }
 
 /* What has been begun in a shard is finished in it. */
@@ -121,8 +119,8 @@ static void finish(const epoch_run *run, worker *w) {
         w2v_sampled_learn(&w->sampled);
         return;
     }
-    if (newest_of(w)->n_windows) close_newest(w);
-    while (w->n_learnt < w->n_closed) learn_oldest(w, NULL);
+    if (w->problems[w->newest].n_windows) close_newest(w);
+    learn_closed(w, NULL);
     w2v_learner_finish(&w->learner);
 }
 

@@ -4,15 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
-
 /* 65,536 places keep a shard's bookkeeping below a thousandth of its work while threads still finish together. */
 enum { SHARD_PLACES = 65536, MIN_SHARDS = 64, MIN_SHARD_PLACES = 1024 };
-enum {
-    AHEAD = 2,         /* turns between a centre and the one that is `soon` */
-    LONGEST_PATH = 63, /* longer ones, which nearly no text has, count as so long */
-};
+enum { LONGEST_PATH = 63 }; /* longer ones, which nearly no text has, count as so long */
 
 static int64_t shard_places(int64_t n_ids) {
     int64_t places = n_ids / MIN_SHARDS;
@@ -30,7 +24,7 @@ int64_t w2v_walk_capacity(const w2v_plan *plan) { return W2V_WALK_PIECE + 4 * (i
 static uint8_t *path_lengths_new(const w2v_tree *tree, int64_t n_words) {
     uint8_t *lengths = malloc((size_t)n_words);
     for (int64_t w = 0; lengths && w < n_words; w++)
-        lengths[w] = (uint8_t)at_most(tree->offsets[w + 1] - tree->offsets[w], LONGEST_PATH);
+        lengths[w] = (uint8_t)at_most((int32_t)(tree->offsets[w + 1] - tree->offsets[w]), LONGEST_PATH);
     return lengths;
 }
 
@@ -60,33 +54,45 @@ w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *id
     walk->contexts = walk->kept;
     if (plan->model == W2V_SKIP_GRAM && plan->n_halved > 0) {
         const size_t n = (size_t)walk->capacity + 1;
-        walk->contexts = malloc(3 * n * sizeof *walk->contexts);
-        walk->n_before = walk->contexts + n;
-        walk->n_counted = walk->n_before + n;
+        walk->contexts = malloc(n * sizeof *walk->contexts);
+        walk->before = malloc(n * sizeof *walk->before);
+        if (!walk->before) {
+            w2v_walk_free(walk);
+            return W2V_ERR_MEMORY;
+        }
     }
     const int by_paths = plan->tree && walk->n_lanes == 1;
     if (by_paths) {
         walk->order = malloc((size_t)walk->capacity * sizeof *walk->order);
         walk->path_lengths = path_lengths_new(plan->tree, plan->n_words);
     }
-    if (walk->kept && walk->contexts && (!by_paths || (walk->order && walk->path_lengths))) return W2V_OK;
+    walk->lanes = malloc((size_t)walk->n_lanes * sizeof *walk->lanes);
+    const int64_t n_a_round = (int64_t)walk->n_lanes * walk->run;
+    walk->windows = malloc((size_t)(W2V_WALK_WINDOWS + n_a_round) * sizeof *walk->windows);
+    const int has_order = walk->order && walk->path_lengths;
+    if (walk->kept && walk->contexts && walk->lanes && walk->windows && by_paths == has_order) return W2V_OK;
     w2v_walk_free(walk);
     return W2V_ERR_MEMORY;
 }
 
 void w2v_walk_free(w2v_walk *walk) {
     if (walk->contexts != walk->kept) free(walk->contexts);
+    free(walk->before);
     free(walk->kept);
     free(walk->order);
     free(walk->path_lengths);
-    walk->kept = walk->contexts = walk->order = NULL;
+    free(walk->lanes);
+    free(walk->windows);
+    walk->kept = walk->contexts = walk->order = walk->lanes = NULL;
+    walk->before = NULL;
     walk->path_lengths = NULL;
+    walk->windows = NULL;
 }
 
 /* Words that are never dropped are looked up in one place, which stays in the first-level cache. */
 static int is_kept(w2v_walk *walk, int32_t id) {
     const uint32_t *keep_prob = walk->plan->keep_prob;
-    const int64_t place = at_most(id, walk->first_whole);
+    const int32_t place = at_most(id, walk->first_whole);
     return !keep_prob || (uint32_t)(rng_next(&walk->rng) >> 32) <= keep_prob[place];
 }
 
@@ -115,6 +121,7 @@ void w2v_walk_start(w2v_walk *walk, int64_t shard) {
     walk->n_read = 0;
     walk->rng = rng_stream(walk->plan->seed, walk->plan->epoch, (uint64_t)shard);
     walk->n_kept = walk->n_ready = walk->n_dropped = walk->n_past = walk->line_start = 0;
+    walk->n_left = walk->n_windows = walk->n_walked = 0;
     if (walk->place > 0) look_back(walk, walk->place);
 }
 
@@ -137,7 +144,7 @@ static void look_ahead(w2v_walk *walk) {
 /* Drop the first tokens; lines that began there begin at the first one left. */
 static void drop_tokens(w2v_walk *walk, int32_t n) {
     walk->n_dropped += n;
-    walk->n_past += walk->n_before ? walk->n_before[n] : n;
+    walk->n_past += walk->before ? (int64_t)(uint32_t)walk->before[n] : n;
     walk->n_kept -= n;
     memmove(walk->kept, walk->kept + n, (size_t)walk->n_kept * sizeof *walk->kept);
     for (int64_t p = 0; p < walk->n_kept; p++)
@@ -156,19 +163,17 @@ static void find_line_ends(w2v_walk *walk) {
 /* What may be a context. Places of halved words that do not count, and those that count twice, are others in the next
  * epoch. No branch predicts which is which: a token is written in any case, and kept if it counts. */
 static void find_contexts(w2v_walk *walk) {
-    int32_t n = 0, n_counted = 0;
-    for (int64_t p = 0; p < walk->n_kept; p++) {
-        const int32_t halved = is_halved(walk->plan, walk->kept[p]);
-        const int32_t is_odd = (int32_t)(((uint64_t)(walk->n_dropped + p) + walk->plan->epoch) & 1);
-        const int32_t times = 1 + halved - 2 * (halved & is_odd);
-        walk->contexts[n] = walk->kept[p];
-        walk->n_before[p] = n;
-        walk->n_counted[p] = n_counted;
-        n += times > 0;
-        n_counted += times;
+    const int32_t *kept = walk->kept, n_kept = (int32_t)walk->n_kept, n_halved = (int32_t)walk->plan->n_halved;
+    int32_t *contexts = walk->contexts;
+    uint32_t is_odd = (uint32_t)((uint64_t)walk->n_dropped + walk->plan->epoch) & 1;
+    uint64_t before = 0;
+    for (int32_t p = 0; p < n_kept; p++, is_odd ^= 1) {
+        const uint32_t halved = kept[p] < n_halved, is_context = 1 ^ (halved & is_odd);
+        contexts[(uint32_t)before] = kept[p];
+        walk->before[p] = before;
+        before += (uint64_t)is_context + ((uint64_t)(is_context << (halved & is_context)) << 32);
     }
-    walk->n_before[walk->n_kept] = n;
-    walk->n_counted[walk->n_kept] = n_counted;
+    walk->before[n_kept] = before;
 }
 
 /* Centres begin .. end - 1, by the lengths of their paths and, of one length, as they stand. */
@@ -181,6 +186,78 @@ static void order_centers(w2v_walk *walk, int64_t begin, int64_t end) {
         turn += n;
     }
     for (int64_t p = begin; p < end; p++) walk->order[next[walk->path_lengths[walk->kept[p]]]++] = (int32_t)p;
+}
+
+static int32_t draw_reach(w2v_walk *walk) {
+    const w2v_plan *plan = walk->plan;
+    return plan->shrink_windows ? 1 + (int32_t)high_below(rng_next(&walk->rng), (uint32_t)plan->window) : plan->window;
+}
+
+/* The window of a place in `kept`. */
+W2V_INLINE void list_window(const w2v_walk *walk, int32_t pos, int32_t reach, w2v_window *window) {
+    const int32_t low = at_least(pos - reach, walk->line_low[pos]);
+    const int32_t high = at_most(pos + reach + 1, walk->line_high[pos]);
+    window->center = walk->kept[pos];
+    if (walk->before) {
+        const uint64_t *before = walk->before, own = before[pos + 1] - before[pos];
+        window->low = (int32_t)before[low];
+        window->high = (int32_t)before[high];
+        window->own = (uint32_t)own ? (int32_t)before[pos] : (int32_t)before[high];
+        window->n_predictions = (int32_t)((before[high] - before[low] - own) >> 32);
+    } else {
+        const int32_t n = high - low - 1;
+        window->low = low;
+        window->high = high;
+        window->own = pos;
+        window->n_predictions = walk->plan->model == W2V_CBOW ? n > 0 : n;
+    }
+}
+
+/* What comes within reach with the centre of a turn, the first one of its lane or not. */
+W2V_INLINE void list_entering(const w2v_walk *walk, int32_t turn, int is_first, w2v_window *window) {
+    const int32_t W = walk->plan->window, n_kept = (int32_t)walk->n_kept;
+    /* All tokens near a centre must have entered, wherever in the order its turn is. */
+    const int32_t furthest = turn + W + (walk->order ? W2V_ALIKE_PATHS : 0);
+    const int32_t from = is_first ? at_least(turn - W, 0) : at_most(furthest, n_kept);
+    const int32_t to = at_most(furthest + 1, n_kept);
+    window->entering = walk->before ? (int32_t)walk->before[from] : from;
+    window->entered = walk->before ? (int32_t)walk->before[to] : to;
+}
+
+/* Before the first window of a piece. */
+static void start_windows(w2v_walk *walk) {
+    const int32_t first = (int32_t)walk->first, n = (int32_t)(walk->n_ready - walk->first);
+    walk->lane_length = (n + walk->n_lanes - 1) / walk->n_lanes;
+    for (int32_t lane = 0; lane < walk->n_lanes; lane++)
+        walk->lanes[lane] = first + at_most(lane * walk->lane_length, n);
+    walk->n_left = n;
+    walk->n_rounds = walk->n_windows = walk->n_walked = 0;
+}
+
+int w2v_walk_list_windows(w2v_walk *walk) {
+    const int32_t run = walk->run, window = walk->plan->window, n_alike = at_least(W2V_ALIKE_REACH / run, 1);
+    const int32_t first = (int32_t)walk->first, past = (int32_t)walk->n_ready;
+    w2v_window *next = walk->windows, *const full = walk->windows + W2V_WALK_WINDOWS;
+    for (; walk->n_left > 0 && next < full; walk->n_rounds++) {
+        if (walk->n_rounds % n_alike == 0) walk->drawn_reach = draw_reach(walk);
+        for (int32_t lane = 0; lane < walk->n_lanes; lane++) {
+            const int32_t start = first + lane * walk->lane_length, turn = walk->lanes[lane];
+            const int32_t left = at_most(start + walk->lane_length, past) - turn;
+            const int32_t n = run == 1 || !left ? left > 0 : at_most(at_most(run, left), walk->line_high[turn] - turn);
+            const int is_drawn = !walk->plan->shrink_windows || 2 * lane < walk->n_lanes;
+            const int32_t reach = is_drawn ? walk->drawn_reach : window + 1 - walk->drawn_reach;
+            for (int32_t t = turn; t < turn + n; t++, next++) {
+                list_window(walk, walk->order ? walk->order[t] : t, reach, next);
+                list_entering(walk, t, t == start, next);
+                next->n_joint = n;
+            }
+            walk->n_left -= n;
+            walk->lanes[lane] = turn + n;
+        }
+    }
+    walk->n_windows = (int32_t)(next - walk->windows);
+    walk->n_walked = 0;
+    return walk->n_windows > 0;
 }
 
 int w2v_walk_refill(w2v_walk *walk) {
@@ -207,75 +284,22 @@ int w2v_walk_refill(w2v_walk *walk) {
         look_ahead(walk);
     }
     find_line_ends(walk);
-    if (walk->n_before) find_contexts(walk);
-    walk->lane_length = (walk->n_ready - walk->first + walk->n_lanes - 1) / walk->n_lanes;
-    walk->lane = walk->step = walk->taken = 0;
-    for (int64_t p = walk->first; walk->order && p < walk->n_ready; p += W2V_ALIKE_PATHS)
-        order_centers(walk, p, at_most(p + W2V_ALIKE_PATHS, walk->n_ready));
+    if (walk->before) find_contexts(walk);
+    for (int32_t p = (int32_t)walk->first, n = (int32_t)walk->n_ready; walk->order && p < n; p += W2V_ALIKE_PATHS)
+        order_centers(walk, p, at_most(p + W2V_ALIKE_PATHS, n));
+    start_windows(walk);
     return 1;
 }
 
-static int32_t draw_reach(w2v_walk *walk) {
-    const w2v_plan *plan = walk->plan;
-    return plan->shrink_windows ? 1 + (int32_t)high_below(rng_next(&walk->rng), (uint32_t)plan->window) : plan->window;
-}
-
-/* How far windows of the lane whose turn it is reach. */
-static int64_t reach_of_lane(const w2v_walk *walk) {
-    const w2v_plan *plan = walk->plan;
-    const int is_drawn = !plan->shrink_windows || 2 * walk->lane < walk->n_lanes;
-    return is_drawn ? walk->drawn_reach : plan->window + 1 - walk->drawn_reach;
-}
-
-static int64_t pos_at(const w2v_walk *walk, int64_t turn) { return walk->order ? walk->order[turn] : turn; }
-
-/* A window of places in `kept` becomes one of places among what may be a context. */
-static void leave_others_out(const w2v_walk *walk, w2v_window *window) {
-    const int32_t *before = walk->n_before, *counted = walk->n_counted;
-    const int64_t low = window->low, high = window->high, pos = window->pos;
-    const int32_t is_context = before[pos + 1] - before[pos];
-    window->low = before[low];
-    window->high = before[high];
-    window->pos = before[is_context ? pos : high];
-    window->n_contexts = before[high] - before[low] - is_context;
-    window->n_pairs = counted[high] - counted[low] - (counted[pos + 1] - counted[pos]);
-    window->entering = before[window->entering];
-    window->entered = before[window->entered];
-}
-
-int w2v_walk_next(w2v_walk *walk, w2v_window *window) {
-    const w2v_plan *plan = walk->plan;
-    int64_t turn, step, reach;
-    do {
-        step = walk->step + walk->taken;
-        if (step >= walk->lane_length) return 0;
-        turn = walk->first + walk->lane * walk->lane_length + step;
-        if (!walk->lane && !walk->taken && step % W2V_ALIKE_REACH < walk->run) walk->drawn_reach = draw_reach(walk);
-        reach = reach_of_lane(walk);
-        if (++walk->taken < walk->run && step + 1 < walk->lane_length) continue;
-        walk->taken = 0;
-        if (++walk->lane == walk->n_lanes) {
-            walk->lane = 0;
-            walk->step += walk->run;
-        }
-    } while (turn >= walk->n_ready);
-
-    /* All tokens near a centre must have entered, wherever in the order its turn is. */
-    const int64_t furthest = turn + plan->window + (walk->order ? W2V_ALIKE_PATHS : 0);
-    const int64_t pos = pos_at(walk, turn);
-    window->tokens = walk->contexts;
-    window->pos = pos;
-    window->low = at_least(pos - reach, walk->line_low[pos]);
-    window->high = at_most(pos + reach + 1, walk->line_high[pos]);
-    window->n_past = walk->n_past;
-    window->n_contexts = window->n_pairs = (int32_t)(window->high - window->low) - 1;
-    window->center = walk->kept[pos];
-    window->soon = walk->kept[pos_at(walk, at_most(turn + AHEAD, walk->n_ready - 1))];
-    window->number = walk->n_dropped + pos;
-    window->entering = step == 0 ? at_least(turn - plan->window, 0) : at_most(furthest, walk->n_kept);
-    window->entered = at_most(furthest + 1, walk->n_kept);
-    if (walk->n_before) leave_others_out(walk, window);
-    return 1;
+/* The centre, how many contexts it has, and these; returns where the next window begins, or -1 if there is no room. */
+static int64_t write_window(const w2v_walk *walk, const w2v_window *window, int32_t *out, int64_t n, int64_t capacity) {
+    const int32_t n_contexts = window->high - window->low - (window->own < window->high);
+    if (n + 2 + n_contexts > capacity) return -1;
+    out[n++] = window->center;
+    out[n++] = n_contexts;
+    for (int32_t p = window->low; p < window->high; p++)
+        if (p != window->own) out[n++] = walk->contexts[p];
+    return n;
 }
 
 int64_t w2v_walk_list(const w2v_plan *plan, const int32_t *ids, int64_t n_ids, int64_t shard, int32_t *out,
@@ -284,19 +308,10 @@ int64_t w2v_walk_list(const w2v_plan *plan, const int32_t *ids, int64_t n_ids, i
     int64_t n = 0;
     if (w2v_walk_init(&walk, plan, ids, n_ids) != W2V_OK) return -1;
     w2v_walk_start(&walk, shard);
-    while (n >= 0 && w2v_walk_refill(&walk)) {
-        w2v_window window;
-        while (w2v_walk_next(&walk, &window)) {
-            if (n + 2 + window.n_contexts > capacity) {
-                n = -1;
-                break;
-            }
-            out[n++] = window.center;
-            out[n++] = window.n_contexts;
-            for (int64_t p = window.low; p < window.high; p++)
-                if (p != window.pos) out[n++] = window.tokens[p];
-        }
-    }
+    while (n >= 0 && w2v_walk_refill(&walk))
+        while (n >= 0 && w2v_walk_list_windows(&walk))
+            for (int32_t w = 0; n >= 0 && w < walk.n_windows; w++)
+                n = write_window(&walk, &walk.windows[w], out, n, capacity);
     w2v_walk_free(&walk);
     return n;
 }

@@ -7,8 +7,8 @@
  *
  * CBOW's centres that share noise words learn from each other's rows as they were before. Neighbours would be the worst
  * choice, since their contexts are nearly the same, so a piece is cut into as many lanes as there are centres to
- * share, and a centre is taken from each lane in turn. Skip-gram's are neighbours, for what they have in common is then
- * scored once. With one lane the text is walked in order.
+ * share, and a centre is taken from each lane in turn. Skip-gram's are neighbours in a line, for what they have in
+ * common is then scored once. With one lane the text is walked in order.
  *
  * How far windows reach is drawn for W2V_ALIKE_REACH steps: each reach is as likely as ever, what joint neighbours have
  * in common is the most it can be, and loops over contexts end where they ended before, as the processor predicts. Of
@@ -16,6 +16,9 @@
  * noise words should not all be wide or all narrow, which costs quality where steps are large.
  *
  * Skip-gram's halved words (plan.h) are contexts at every second of their places only.
+ *
+ * Windows are listed some at a time, in a loop that knows what they all have in common, and then handed out: the
+ * instructions that choose a window are a third of those it takes.
  *
  * With one lane, hierarchical softmax's centres are taken in the order of their paths' lengths, W2V_ALIKE_PATHS at a
  * time, for the same reason: what is done for each node of a path ends where it ended before. */
@@ -25,16 +28,14 @@
 #include "plan.h"
 #include "rng.h"
 
-/* A centre and the contexts around it: tokens[low .. high-1] without tokens[pos]. Valid until the next refill. */
+/* A centre and the contexts around it: contexts[low .. high-1] of the walk without contexts[own]. */
 typedef struct {
-    const int32_t *tokens;     /* the kept ones that may be contexts */
-    int64_t pos, low, high;    /* pos is `high` where the centre is not among them */
-    int64_t n_past;            /* such tokens of the shard before tokens[0] */
-    int32_t n_contexts;
-    int32_t n_pairs;           /* of the centre and a context, some of which count twice */
-    int32_t center, soon;      /* words; `soon` will be the centre a little later */
-    int64_t number;            /* of the centre among the shard's kept tokens */
-    int64_t entering, entered; /* tokens[entering .. entered-1] come within reach of a lane with this centre, of its
+    int32_t n_joint;           /* so many windows are of neighbours in a line, and learn as one */
+    int32_t center;            /* the word */
+    int32_t own, low, high;    /* `own` is `high` where the centre may not be a context */
+    int32_t n_predictions;     /* pairs of the centre and a context, some of which count twice; CBOW's is one. 0: there
+                                * are no contexts */
+    int32_t entering, entered; /* contexts[entering .. entered-1] come within reach of a lane with this centre, of its
                                 * line or not: a window's have, now or with an earlier centre since the last refill */
 } w2v_window;
 
@@ -54,16 +55,21 @@ typedef struct {
     int64_t first, n_ready;        /* the centres of this piece; tokens before and after are context only */
     int64_t n_dropped, n_past;     /* kept tokens before kept[0], and those of them that could be contexts */
     int32_t *contexts;             /* [capacity] what may be a context: `kept` itself, unless words are halved. Then: */
-    int32_t *n_before, *n_counted; /* [capacity + 1] so many of these stand before kept[p]; as often as they count */
+    uint64_t *before;              /* [capacity + 1] how many of these stand before kept[p]; from bit 32 on, how often
+                                    * these count */
     int32_t *order;                /* [capacity] turn p is that of the centre kept[order[p]]; NULL: of kept[p] */
     uint8_t *path_lengths;         /* [V] if there is such an order */
-    int64_t n_lanes, lane_length, run; /* `run` neighbours are taken from a lane before the next one's turn ... */
-    int64_t lane, step, taken;     /* ... so turn first + lane * lane_length + step + taken is next */
-    int64_t drawn_reach;           /* how far windows of the first half of the lanes reach now */
+    int32_t n_lanes, lane_length, run; /* up to `run` neighbours in a line are taken from a lane at once */
+    int32_t *lanes;                /* [n_lanes] whose next turn it is, in each of them */
+    int32_t n_left, n_rounds;      /* centres of this piece not listed yet; rounds through the lanes so far */
+    int32_t drawn_reach;           /* how far windows of the first half of the lanes reach now */
+    w2v_window *windows;           /* the next ones, in their turns, few enough for the first-level cache ... */
+    int32_t n_windows, n_walked;   /* ... so many, of which this many have been handed out */
 } w2v_walk;
 
 enum {
     W2V_WALK_PIECE = 1024, /* kept tokens between two refills: how often the caller gets to look up */
+    W2V_WALK_WINDOWS = 64, /* listed at a time, and up to a round more */
     W2V_ALIKE_REACH = 32,
     W2V_ALIKE_PATHS = 64, /* rows of so many tokens fit into a first-level cache; more gain little */
 };
@@ -75,7 +81,15 @@ void w2v_walk_free(w2v_walk *walk);
 void w2v_walk_start(w2v_walk *walk, int64_t shard);
 /* Read the next piece; 0 at the end of the shard. */
 int w2v_walk_refill(w2v_walk *walk);
-/* The next window of the piece; 0 at its end. */
-int w2v_walk_next(w2v_walk *walk, w2v_window *window /* OUT */);
+/* List the next windows of the piece; 0 at its end. */
+int w2v_walk_list_windows(w2v_walk *walk);
+/* The next window of the piece, and behind it those that are joint with it, valid until the next call; NULL at the
+ * piece's end. */
+W2V_INLINE const w2v_window *w2v_walk_next(w2v_walk *walk) {
+    if (walk->n_walked == walk->n_windows && !w2v_walk_list_windows(walk)) return NULL;
+    const w2v_window *window = walk->windows + walk->n_walked;
+    walk->n_walked += window->n_joint;
+    return window;
+}
 
 #endif

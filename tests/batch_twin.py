@@ -86,7 +86,8 @@ def train_epoch(
         optimizer.move((by_in, by_out), ({row for rows, _ in batch for row in rows}, touched), lr)
         batch.clear()
 
-    ids, windows = twins.read_windows(lines, s, twins.Tables(), twins.Rng(s.seed, epoch, shard=0), 1)
+    ids, groups = twins.read_windows(lines, s, twins.Tables(), twins.Rng(s.seed, epoch, shard=0), 1)
+    windows = [window for group in groups for window in group if window[1]]
     for pos, places in windows:
         center, contexts = ids[pos], [ids[p] for p in places]
         batch.extend([([row], center) for row in contexts] if s.model == "sg" else [(contexts, center)])

@@ -150,7 +150,7 @@ def test_neighbours_stay_together_where_threads_share_windows(windows_at_once):
     plain, sliced = (plan.windows(ids, 1) for plan in plans)
     assert sorted(sliced) == sorted(plain)
     pairs = [abs(first[0] - second[0]) == 1 for first, second in pairwise(sliced)]
-    assert np.mean(pairs) > 0.45
+    assert np.mean(pairs) > 0.37  # of 15 tokens in three lines, six pairs
 
 
 @pytest.mark.parametrize("epoch", [0, 1])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count, product
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -296,6 +296,9 @@ def times_counted(place: int, word: int, n_halved: int, epoch: int) -> int:
     return 1 if word >= n_halved else 2 * ((place + epoch) % 2 == 0)
 
 
+Window = tuple[int, list[int]]  # the place of the centre, the places of its contexts
+
+
 def read_windows(
     lines: Sequence[Sequence[int]],
     s: Settings,
@@ -304,13 +307,12 @@ def read_windows(
     n_lanes: int,
     run: int = 1,
     n_halved: int = 0,
-) -> tuple[list[int], list[tuple[int, list[int]]]]:
-    """The tokens that are kept, and (place of the centre, places of its contexts) for each window that has any.
+) -> tuple[list[int], list[list[Window]]]:
+    """The tokens that are kept, and the windows, up to `run` neighbours of a line at a time.
 
     Skip-gram's contexts that do not count are left out. Of a single shard that is one piece of the walk; draws as it
-    goes. `run` neighbours reach as far, and so do those of half of the lanes for ALIKE_REACH steps, while the others
-    reach as far as is left of window + 1. With a tree, ALIKE_PATHS centres at a time are in the order of their paths'
-    lengths.
+    goes. Windows of half of the lanes reach as far for ALIKE_REACH // run rounds, while the others reach as far as is
+    left of window + 1. With a tree, ALIKE_PATHS centres at a time are in the order of their paths' lengths.
     """
     kept = []  # (line, id)
     for number, line in enumerate(lines):
@@ -328,33 +330,33 @@ def read_windows(
             block = order[first : first + ALIKE_PATHS]
             order[first : first + ALIKE_PATHS] = sorted(block, key=lambda p: lengths[kept[p][1]])
     length = -(-len(kept) // n_lanes)
-    windows = []
+    lanes = [order[lane * length : (lane + 1) * length] for lane in range(n_lanes)]
+    groups = []
     drawn = s.window
-    for step, lane in product(range(length), range(n_lanes)):
-        if s.shrink_windows and lane == 0 and step % run == 0 and step % ALIKE_REACH < run:
+    for turn in count():
+        if not any(lanes):
+            break
+        if s.shrink_windows and turn % max(1, ALIKE_REACH // run) == 0:
             drawn = 1 + rng.below(s.window)[0]
-        reach = s.window + 1 - drawn if s.shrink_windows and 2 * lane >= n_lanes else drawn
-        if lane * length + step < len(kept):
-            pos = order[lane * length + step]
-            around = range(max(0, pos - reach), min(len(kept), pos + 1 + reach))
-            windows.append(
-                (pos, [p for p in around if kept[p][0] == kept[pos][0] and p != pos and counts[p]])
+        for lane, places in enumerate(lanes):
+            reach = s.window + 1 - drawn if s.shrink_windows and 2 * lane >= n_lanes else drawn
+            taken = [pos for pos in places[:run] if kept[pos][0] == kept[places[0]][0]]
+            del places[: len(taken)]
+            around = [range(max(0, pos - reach), min(len(kept), pos + 1 + reach)) for pos in taken]
+            groups.append(
+                [
+                    (pos, [p for p in near if kept[p][0] == kept[pos][0] and p != pos and counts[p]])
+                    for pos, near in zip(taken, around, strict=True)
+                ]
             )
-    return [id for _, id in kept], [window for window in windows if window[1]]
+    return [id for _, id in kept], groups
 
 
-def grouped(
-    windows: Sequence[tuple[int, list[int]]], n: int, joint: bool
-) -> Iterator[list[tuple[int, list[int]]]]:
-    """At most n windows at a time; if they are joint, neighbours only."""
-    group: list[tuple[int, list[int]]] = []
-    for window in windows:
-        if len(group) == n or (group and joint and window[0] != group[-1][0] + 1):
-            yield group
-            group = []
-        group.append(window)
-    if group:
-        yield group
+def problems(groups: Sequence[list[Window]], n: int, joint: bool) -> Iterator[Sequence[Window]]:
+    """The windows that share noise words: those that are joint and have any context, or n windows that have some."""
+    if joint:
+        return (group for group in groups if any(places for _, places in group))
+    return batched([window for group in groups for window in group if window[1]], n)
 
 
 def merged(inputs: Sequence[tuple[int, np.ndarray]]) -> Sequence[tuple[int, np.ndarray]]:
@@ -420,9 +422,9 @@ def train_epoch(
         return list(targets), np.stack(list(targets.values()), axis=1), hits, more
 
     rng, lanes, run = Rng(s.seed, epoch, shard=0), 1 if joint else together, together if joint else 1
-    ids, windows = read_windows(lines, s, tables, rng, lanes, run, n_halved)
+    ids, groups = read_windows(lines, s, tables, rng, lanes, run, n_halved)
     times = [times_counted(p, id, n_halved, epoch) for p, id in enumerate(ids)]
-    for group in grouped(windows, together, joint):
+    for group in problems(groups, together, joint):
         centers = [ids[pos] for pos, _ in group]
         contexts = [[ids[p] for p in places] for _, places in group]
         if not per_pair:
