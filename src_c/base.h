@@ -90,7 +90,7 @@ W2V_INLINE int64_t inward_next(w2v_inward *order) {
 /* The same of 0 .. n - 1, where n is a constant: number k. */
 #define W2V_INWARD(k, n) ((k) % 2 ? (n) - 1 - (k) / 2 : (k) / 2)
 
-/* Ask for all lines of what begins with one. */
+/* Ask for all lines of what begins with one, in that order. */
 #define W2V_PREFETCH_BYTES(prefetch, first, n_bytes)                                                         \
     int64_t low = 0, high = ((int64_t)(n_bytes)-1) / W2V_CACHE_LINE * W2V_CACHE_LINE;                        \
     for (; low < high; low += W2V_CACHE_LINE, high -= W2V_CACHE_LINE) {                                      \

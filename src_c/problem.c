@@ -173,7 +173,7 @@ const w2v_window *w2v_choice_next(w2v_choice *choice, w2v_walk *walk) {
 /* The contexts of one window: in one loop, whose end is foreseen more often than those of two. */
 static int32_t add_contexts(w2v_problem *problem, const w2v_choice *choice, const w2v_walk *walk,
                             const w2v_window *window) {
-    const int32_t center = window->own - window->low, n = window->high - window->low - (window->own < window->high);
+    const int32_t center = window->own - window->low, n = w2v_window_contexts(window);
     w2v_real *const *from = choice->near + window->low, **to = problem->context_room + problem->n_contexts;
     for (int32_t i = 0; i < n; i++) to[i] = from[i + (i >= center)];
     if (choice->plan->model == W2V_SKIP_GRAM) {
@@ -184,29 +184,27 @@ static int32_t add_contexts(w2v_problem *problem, const w2v_choice *choice, cons
     return problem->n_contexts + n;
 }
 
-/* Joint windows' contexts are all that are within reach of any of them. Returns how many predictions they make. */
-static int32_t add_joint(w2v_problem *problem, const w2v_choice *choice, const w2v_walk *walk,
-                         const w2v_window *windows) {
-    const int32_t G = windows->n_joint, low = windows->low;
-    int32_t n_predictions = 0;
-    for (int32_t g = 0; g < G; g++) {
-        problem->centers[g] = windows[g].center;
-        n_predictions += windows[g].n_predictions;
-    }
+/* Joint windows' contexts are all that are within reach of any of them. */
+static void add_joint(w2v_problem *problem, const w2v_choice *choice, const w2v_walk *walk,
+                      const w2v_window *windows) {
+    const int32_t G = problem->n_windows = windows->n_joint, low = windows->low;
+    for (int32_t g = 0; g < G; g++) problem->centers[g] = windows[g].center;
     problem->joint = windows;
     problem->contexts = choice->near + low;
     problem->context_words = walk->contexts + low;
     problem->n_contexts = windows[G - 1].high - low;
-    problem->n_windows = n_predictions ? G : 0;
-    return n_predictions;
 }
 
 int w2v_problem_add(w2v_problem *problem, const w2v_choice *choice, const w2v_walk *walk, const w2v_window *window,
                     w2v_real lr) {
+    const int32_t n_predictions = w2v_joint_predictions(window);
+    if (!n_predictions) return 0; /* a centre without contexts teaches nothing */
     problem->lr = lr;
-    if (problem->is_joint) return (problem->n_predictions = add_joint(problem, choice, walk, window)) > 0;
-    if (!window->n_predictions) return 0; /* a centre without contexts teaches nothing */
-    problem->n_predictions += window->n_predictions;
+    problem->n_predictions += n_predictions;
+    if (problem->is_joint) {
+        add_joint(problem, choice, walk, window);
+        return 1;
+    }
     problem->n_contexts = add_contexts(problem, choice, walk, window);
     problem->centers[problem->n_windows++] = window->center;
     problem->context_starts[problem->n_windows] = problem->n_contexts;

@@ -142,12 +142,6 @@ static void chooser_start(w2v_chooser *chooser, int64_t shard) {
     chooser->has_window = 0;
 }
 
-static int has_contexts(const w2v_window *windows) {
-    int32_t n_predictions = 0;
-    for (int32_t g = 0; g < windows->n_joint; g++) n_predictions += windows[g].n_predictions;
-    return n_predictions > 0;
-}
-
 /* The next windows that have contexts. */
 static int read_window(w2v_chooser *chooser, w2v_group *group) {
     w2v_walk *walk = &chooser->walk;
@@ -157,7 +151,7 @@ static int read_window(w2v_chooser *chooser, w2v_group *group) {
             walk->n_read = 0;
             if (!w2v_walk_refill(walk)) return 0;
         }
-    while (!has_contexts(chooser->window));
+    while (!w2v_joint_predictions(chooser->window));
     return 1;
 }
 

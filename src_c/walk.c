@@ -52,14 +52,11 @@ w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *id
     walk->line_low = walk->kept + walk->capacity;
     walk->line_high = walk->line_low + walk->capacity;
     walk->contexts = walk->kept;
-    if (plan->model == W2V_SKIP_GRAM && plan->n_halved > 0) {
+    const int halves = plan->model == W2V_SKIP_GRAM && plan->n_halved > 0;
+    if (halves) {
         const size_t n = (size_t)walk->capacity + 1;
         walk->contexts = malloc(n * sizeof *walk->contexts);
         walk->before = malloc(n * sizeof *walk->before);
-        if (!walk->before) {
-            w2v_walk_free(walk);
-            return W2V_ERR_MEMORY;
-        }
     }
     const int by_paths = plan->tree && walk->n_lanes == 1;
     if (by_paths) {
@@ -69,8 +66,9 @@ w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *id
     walk->lanes = malloc((size_t)walk->n_lanes * sizeof *walk->lanes);
     const int64_t n_a_round = (int64_t)walk->n_lanes * walk->run;
     walk->windows = malloc((size_t)(W2V_WALK_WINDOWS + n_a_round) * sizeof *walk->windows);
-    const int has_order = walk->order && walk->path_lengths;
-    if (walk->kept && walk->contexts && walk->lanes && walk->windows && by_paths == has_order) return W2V_OK;
+    const int ready = walk->kept && walk->contexts && walk->lanes && walk->windows && (!halves || walk->before) &&
+                      (!by_paths || (walk->order && walk->path_lengths));
+    if (ready) return W2V_OK;
     w2v_walk_free(walk);
     return W2V_ERR_MEMORY;
 }
@@ -293,7 +291,7 @@ int w2v_walk_refill(w2v_walk *walk) {
 
 /* The centre, how many contexts it has, and these; returns where the next window begins, or -1 if there is no room. */
 static int64_t write_window(const w2v_walk *walk, const w2v_window *window, int32_t *out, int64_t n, int64_t capacity) {
-    const int32_t n_contexts = window->high - window->low - (window->own < window->high);
+    const int32_t n_contexts = w2v_window_contexts(window);
     if (n + 2 + n_contexts > capacity) return -1;
     out[n++] = window->center;
     out[n++] = n_contexts;

@@ -17,11 +17,10 @@
  *
  * Skip-gram's halved words (plan.h) are contexts at every second of their places only.
  *
- * Windows are listed some at a time, in a loop that knows what they all have in common, and then handed out: the
- * instructions that choose a window are a third of those it takes.
- *
  * With one lane, hierarchical softmax's centres are taken in the order of their paths' lengths, W2V_ALIKE_PATHS at a
- * time, for the same reason: what is done for each node of a path ends where it ended before. */
+ * time, for the same reason: what is done for each node of a path ends where it ended before.
+ *
+ * Windows are listed some at a time, in one loop, and then handed out. */
 #ifndef W2V_WALK_H
 #define W2V_WALK_H
 
@@ -38,6 +37,16 @@ typedef struct {
     int32_t entering, entered; /* contexts[entering .. entered-1] come within reach of a lane with this centre, of its
                                 * line or not: a window's have, now or with an earlier centre since the last refill */
 } w2v_window;
+
+W2V_INLINE int32_t w2v_window_contexts(const w2v_window *window) {
+    return window->high - window->low - (window->own < window->high);
+}
+/* Of a window and those that are joint with it. */
+W2V_INLINE int32_t w2v_joint_predictions(const w2v_window *window) {
+    int32_t n = 0;
+    for (int32_t g = 0; g < window->n_joint; g++) n += window[g].n_predictions;
+    return n;
+}
 
 typedef struct {
     const w2v_plan *plan;
