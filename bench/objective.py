@@ -15,9 +15,8 @@ no real one does better in the long run. Rows that come with hot ones, tables, i
 
 There are two counts of a window's work. *Needed* is the objective's: K noise words for each window, D numbers a row.
 *Done* is what fastw2v's plan says: windows that share noise words score all of them, and skip-gram's each other's
-centres, but what they have in common once; skip-gram's most frequent words are contexts at every second of their
-places, and count twice; noise words are used more than once before the next is drawn (their rows are near then), and
-rows are padded, as AVX-512 needs them.
+centres, but what they have in common once; noise words are used more than once before the next is drawn (their rows
+are near then), and rows are padded, as AVX-512 needs them. Contexts that the walk leaves out (plan.h) are in neither.
 """
 
 from __future__ import annotations
@@ -103,12 +102,6 @@ def inputs_share(settings: Settings, n: int) -> float:
     return tokens / sum(2 * n * reach for reach in reaches)
 
 
-def left_out(course: Course) -> float:
-    """The share of skip-gram's contexts for which others count twice."""
-    n_halved = trainer.halved_words(course.counts, course.settings)
-    return float(kept_shares(course.settings, course.counts)[:n_halved].sum() / 2)
-
-
 def work(
     course: Course,
     windows: Windows,
@@ -128,11 +121,10 @@ def work(
     n_noise = int(shared["n_noise"]) if done else s.negative
     n_fresh = n_noise / (n_together * int(shared["noise_reuse"])) if done else n_noise
     targets = windows.path if s.loss == "hs" else n_together + n_noise
-    learnt = 1 - left_out(course)  # of the contexts that the text has
-    contexts = windows.contexts / learnt
+    contexts = windows.contexts
     per_token = predictions_per_token / (contexts if is_skip_gram else 1)
     if is_skip_gram:
-        inputs = contexts * inputs_share(s, n_together) * (learnt if done else 1)
+        inputs = contexts * inputs_share(s, n_together)
         flop, rows = 6 * size * inputs * targets, inputs + targets / n_together
     else:
         met = targets if s.loss == "hs" else 1 + n_noise

@@ -337,7 +337,7 @@ def test_without_torch_the_error_says_what_to_install(monkeypatch: pytest.Monkey
 
 
 def test_the_work_of_a_window_is_that_of_its_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer, "halved_words", lambda counts, settings: 0)
+    monkeypatch.setattr(trainer, "thinned_words", lambda counts, settings: (0, 0, 0))
     counts = zipf.counts(500, 100_000)
     for model, loss in itertools.product(("sg", "cbow"), ("ns", "hs")):
         settings = courses.settings_of(model, loss, 16, 1, shrink_windows=False, sample=0, window=2)
@@ -360,20 +360,19 @@ def test_the_work_of_a_window_is_that_of_its_pairs(monkeypatch: pytest.MonkeyPat
         assert list(work.traffic) == list(limits.LEVELS)
 
 
-def test_contexts_that_are_left_out_are_needed_but_not_done() -> None:
+def test_contexts_that_are_left_out_are_no_work() -> None:
     settings = courses.settings_of("sg", "hs", 16, 1, shrink_windows=False, sample=0)
     course = courses.Course(settings, zipf.counts(2000, 100_000), zipf.ids(2000, 100_000))
-    n_halved = trainer.halved_words(course.counts, settings)
-    share = course.counts[:n_halved].sum() / course.counts.sum() / 2
-    assert 0.1 < share == pytest.approx(objective.left_out(course))
+    half, quarter, eighth = trainer.thinned_words(course.counts, settings)
+    counts = course.counts
+    left_out = counts[:half].sum() / 2 + counts[:quarter].sum() / 4 + counts[:eighth].sum() / 8
+    share = left_out / counts.sum()
     windows = objective.walk(course, 99)
     a_window = (2 * 5 * zipf.LINE_WORDS - 5 * 6) / zipf.LINE_WORDS
+    assert 0.1 < share
     assert windows.contexts == pytest.approx(a_window * (1 - share), rel=0.01)
-    needed, done = (
-        objective.work(course, windows, 10.0, limits.caches(), done=is_done) for is_done in (False, True)
-    )
-    assert needed.flop == pytest.approx(10 * 6 * 16 * windows.path)
-    assert done.flop == pytest.approx((1 - share) * needed.flop)
+    work = objective.work(course, windows, windows.contexts, limits.caches())
+    assert work.flop == pytest.approx(windows.contexts * 6 * 16 * windows.path)
 
 
 def test_programs_are_run_with_bytecode_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,8 @@ cdef extern from "w2v.h" nogil:
         int64_t n_tokens
         uint64_t seed, epoch
         int32_t n_threads, is_repeatable, windows_at_once
-        int64_t n_halved, n_hot_in, n_hot_out
+        int64_t[3] n_thinned
+        int64_t n_hot_in, n_hot_out
         double hot_share
         int64_t n_warm_out
         double warm_share
@@ -367,7 +368,7 @@ cdef class Plan:
         self.c.n_threads = numbers.pop("n_threads", 1)
         self.c.is_repeatable = numbers.pop("is_repeatable", False)
         self.c.windows_at_once = numbers.pop("windows_at_once", 1)
-        self.c.n_halved = numbers.pop("n_halved", 0)
+        self.c.n_thinned = numbers.pop("n_thinned", (0, 0, 0))
         self.c.n_hot_in = numbers.pop("n_hot_in", 0)
         self.c.n_hot_out = numbers.pop("n_hot_out", 0)
         self.c.hot_share = numbers.pop("hot_share", 1)

@@ -20,7 +20,7 @@ from fastw2v.settings import Settings
 # The numbers below were chosen by measurement on 17 M words of Wikipedia: bench/NOTES.md.
 #
 # Most inputs of one tile. More in one go is faster, but all scores come before the first step.
-TILE_INPUTS = {"ns": 12, "nce": 10, "hs": 12}
+TILE_INPUTS = {"ns": 13, "nce": 10, "hs": 12}
 # ... and the most that alpha, inputs and targets of each may multiply to under negative sampling: beyond, steps that
 # were all computed from the same scores go too far together. With few different words, vectors would grow without end.
 MOST_SUMMED_STEPS = 4.0
@@ -28,16 +28,13 @@ MOST_SUMMED_STEPS = 4.0
 NOISE_REUSE = 5
 # Centres that share their noise words. CBOW has one prediction per window: several together make a tile that is worth
 # its targets' rows. Skip-gram's neighbours have most of their contexts in common, which are then scored once; not with
-# NCE, whose noise may be one of the centres.
+# NCE, whose noise may be one of the centres. From LONG_VECTORS numbers on there are three of them: an input meets fewer
+# noise words then, which costs short vectors more than a point of analogies, long ones half of one.
 NOISE_CENTERS = {"sg": 2, "cbow": 4}
-# Noise words drawn for each that `negative` asks for, at a weight that keeps the sum: the more, the smaller is its
-# variance, which is what sharing costs. Rare words need many: where subsampling is stronger than the usual one and
-# leaves mostly these, fewer cost 1 to 4 points of analogies. Else these do, however many epochs there are: skip-gram,
-# whose inputs learn one after the other, needs no more than are asked for.
-NOISE_DRAWS = {"sg": 1.0, "cbow": 1.2}
+LONG_VECTORS, CENTERS_OF_LONG_VECTORS = 200, 3
+# Noise words drawn for each that `negative` asks for, at a weight that keeps the sum, where subsampling is stronger than
+# the usual one. It leaves mostly rare words, which need many; fewer would cost 1 to 4 points of analogies.
 USUAL_SAMPLE, NOISE_DRAWS_FOR_RARE_WORDS = 1e-3, 1.6
-# Nor does CBOW from LONG_VECTORS numbers on, as long as the learning rate is not above the usual.
-LONG_VECTORS, USUAL_ALPHA = 200, 0.025
 # The input vectors start uniform in +-START_REACH / vector_size, or +-LEAST_START if that is more. DIFFERS: word2vec.c
 # has 0.5 / vector_size and gensim 1 / vector_size; the output vectors start at zero, so the first steps are in
 # proportion to this, and a larger start learns sooner. With 300 dimensions that decides 2 or 3 points of analogies.
@@ -53,13 +50,12 @@ STEP_WINDOWS = 8
 # Windows that are scored before any of them is learnt, in deterministic training, from each of four places of the text
 # (src_c/slices.h), by model and by whether targets are nodes of a tree: those near its root are in every window.
 WINDOWS_AT_ONCE = {("sg", False): 32, ("cbow", False): 8, ("sg", True): 1, ("cbow", True): 4}
-# Skip-gram's most frequent words are a context at every second of their places only, and count twice there
-# (src_c/plan.h): those that are this share of the tokens that subsampling leaves, but no more than 1 word in so many.
-# They have steps to spare; with twice as many of them, or where CBOW predicts such words half as often, analogies fall.
-LEAST_HALVED_SHARE = 3e-4
-VOCABULARY_PER_HALVED_WORD = 192
-# With 20 noise words, vectors of a few words that make up nearly all of a text grow without end in more cases.
-MOST_HALVED_NEGATIVE = 10
+# The most frequent words are contexts at every second of their places only: those that are this share of the tokens that
+# subsampling leaves, at every fourth those of four times the share, at every eighth those of sixteen times (the square
+# root that subsampling has, too); but no more than 1 word in so many. They say little about a centre: less is done, and
+# analogies are better, CBOW's by a point, with a tree by three; with more such words negative sampling loses them again.
+LEAST_THINNED_SHARE = {"ns": 3e-4, "hs": 1.5e-4}
+VOCABULARY_PER_THINNED_WORD = 80
 # Rows of which each thread keeps a copy; at most 1 row in 256 of the vocabulary is "frequent" (see src_c/rows.h).
 MOST_HOT_ROWS = 128
 VOCABULARY_PER_HOT_ROW = 256
@@ -175,19 +171,20 @@ def keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.f
     return kept
 
 
-def halved_words(counts: NDArray[np.int64], settings: Settings) -> int:
-    """How many of the first words are a context at every second place; ids are ranks as a rule, else it is fewer.
+def thinned_words(counts: NDArray[np.int64], settings: Settings) -> tuple[int, int, int]:
+    """How many of the first words are contexts at every second, fourth and eighth of their places only.
 
-    None where that costs analogies, or may: stronger subsampling has made these words rare, or steps are large already.
+    Ids are ranks as a rule; else it is fewer words.
     """
-    has_small_steps = settings.alpha <= USUAL_ALPHA and settings.negative <= MOST_HALVED_NEGATIVE
-    is_usual = has_small_steps and not 0 < settings.sample < USUAL_SAMPLE
     is_shared = settings.loss == "hs" or (settings.loss == "ns" and settings.share_noise)
-    if not (settings.model == "sg" and is_usual and is_shared and learns_by_window(settings)):
-        return 0
+    if not (is_shared and learns_by_window(settings)):
+        return 0, 0, 0
     kept = counts * keep_probabilities(counts, settings.sample)
-    most = len(counts) // VOCABULARY_PER_HALVED_WORD
-    return int(np.logical_and.accumulate(kept[:most] >= LEAST_HALVED_SHARE * kept.sum()).sum())
+    shares = kept[: len(counts) // VOCABULARY_PER_THINNED_WORD] / kept.sum()
+    half, quarter, eighth = (
+        int(np.logical_and.accumulate(shares >= times * LEAST_THINNED_SHARE[settings.loss]).sum()) for times in (1, 4, 16)
+    )
+    return half, quarter, eighth
 
 
 def noise_weights(counts: NDArray[np.int64], exponent: float) -> NDArray[np.float64]:
@@ -202,19 +199,22 @@ def learns_by_window(settings: Settings) -> bool:
     return settings.optimizer == "sgd" and settings.clip_norm is None and not settings.batched
 
 
+def noise_centers(settings: Settings) -> int:
+    """Centres that share their noise words."""
+    is_long = settings.model == "sg" and settings.vector_size >= LONG_VECTORS
+    return CENTERS_OF_LONG_VECTORS if is_long else NOISE_CENTERS[settings.model]
+
+
 def tile_inputs(settings: Settings) -> int:
-    """Most inputs of a skip-gram tile: all that two neighbours reach, if neither they nor their steps are too many."""
-    most = min(TILE_INPUTS.get(settings.loss, 1), 2 * settings.window + 2)
+    """Most inputs of a skip-gram tile: all that neighbours reach, if neither they nor their steps are too many."""
+    most = min(TILE_INPUTS.get(settings.loss, 1), 2 * settings.window + noise_centers(settings))
     of_one = settings.alpha * (1 + settings.negative) if settings.loss == "ns" else 0.0
     return max(1, int(MOST_SUMMED_STEPS / of_one)) if most * of_one > MOST_SUMMED_STEPS else most
 
 
 def noise_draws(settings: Settings) -> float:
     """Shared noise words to draw for each that is asked for."""
-    if 0 < settings.sample < USUAL_SAMPLE:
-        return NOISE_DRAWS_FOR_RARE_WORDS
-    needs_few = settings.vector_size >= LONG_VECTORS and settings.alpha <= USUAL_ALPHA
-    return 1.0 if needs_few else NOISE_DRAWS[settings.model]
+    return NOISE_DRAWS_FOR_RARE_WORDS if 0 < settings.sample < USUAL_SAMPLE else 1.0
 
 
 def noise_fields(settings: Settings) -> dict[str, float]:
@@ -226,7 +226,7 @@ def noise_fields(settings: Settings) -> dict[str, float]:
         centers, reuse = 1, NOISE_REUSE
     elif settings.share_noise:
         n_noise = math.ceil(settings.negative * noise_draws(settings))
-        centers, reuse = NOISE_CENTERS[settings.model], NOISE_REUSE
+        centers, reuse = noise_centers(settings), NOISE_REUSE
     weight = settings.negative / n_noise if n_noise else 1.0
     return {"n_noise": n_noise, "noise_weight": weight, "noise_reuse": reuse, "noise_centers": centers}
 
@@ -299,7 +299,7 @@ def make_plan(
         n_threads=settings.workers,
         is_repeatable=settings.deterministic,
         windows_at_once=WINDOWS_AT_ONCE[settings.model, settings.loss == "hs"],
-        n_halved=halved_words(counts, settings),
+        n_thinned=thinned_words(counts, settings),
         n_hot_in=n_hot,
         n_hot_out=n_hot + n_warm,
         hot_share=hot_share,

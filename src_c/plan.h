@@ -33,9 +33,13 @@ W2V_INLINE int is_joint(const w2v_plan *plan) {
     return plan->model == W2V_SKIP_GRAM && windows_together(plan) > 1;
 }
 
-/* Skip-gram's most frequent words are contexts at every second of their places only, and count twice there: they have
- * steps to spare, and the expected gradient is what it was. */
-W2V_INLINE int32_t is_halved(const w2v_plan *plan, int32_t word) { return word < plan->n_halved; }
+/* The most frequent words are contexts at every second, fourth or eighth of their places only: they say little about a
+ * centre, and have steps to spare. Is the word one at this place? */
+W2V_INLINE uint32_t is_context(const w2v_plan *plan, int32_t word, uint32_t place) {
+    const int64_t *n = plan->n_thinned;
+    const uint32_t others = (uint32_t)(word < n[0]) | (uint32_t)(word < n[1]) << 1 | (uint32_t)(word < n[2]) << 2;
+    return (place & others) == 0;
+}
 
 /* The numbers of a row that a matrix product works on: D, and the bias if there is one. */
 W2V_INLINE int32_t row_numbers(const w2v_plan *plan) { return (int32_t)plan->dim + plan->has_bias; }

@@ -30,10 +30,9 @@ static int may_merge_inputs(const w2v_plan *plan) {
 }
 
 /* Weights of targets lie in rows, one for each choice of windows, a sum of powers of 2: how often the pairs count that
- * these windows make with the target. As many rows behind them are for halved words, which count twice (plan.h). The
- * rows are so far apart: */
+ * these windows make with the target. The rows are so far apart: */
 static int64_t weight_stride(const w2v_plan *plan) { return w2v_problem_targets(plan) + W2V_TILE_SLACK; }
-static int32_t n_weight_rows(const w2v_plan *plan) { return (1 + (plan->n_halved > 0)) << windows_together(plan); }
+static int32_t n_weight_rows(const w2v_plan *plan) { return 1 << windows_together(plan); }
 /* How many numbers they are, with what may be read before and after. */
 static size_t weights_room(const w2v_plan *plan) {
     return (size_t)n_weight_rows(plan) * (size_t)weight_stride(plan) + 2 * W2V_TILE_SLACK;
@@ -46,7 +45,7 @@ static w2v_real *usual_weights(const w2v_plan *plan) {
     for (int32_t row = 0; room && row < n_weight_rows(plan); row++) {
         w2v_real *weights = room + W2V_TILE_SLACK + row * weight_stride(plan);
         for (int32_t g = 0; g < G; g++) {
-            const int32_t within = (row >> g & 1) << (row >> G);
+            const int32_t within = row >> g & 1;
             weights[g] = (w2v_real)-within;
             for (int32_t k = 0; k < plan->n_noise; k++) weights[G + k] += (w2v_real)(within * plan->noise_weight);
         }
@@ -97,7 +96,6 @@ w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
     problem->centers = malloc(n_windows * sizeof *problem->centers);
     problem->context_starts = calloc(n_windows + 1, sizeof *problem->context_starts);
     problem->context_room = malloc(n_contexts * sizeof *problem->context_room);
-    problem->word_room = malloc(n_contexts * sizeof *problem->word_room);
     problem->set_starts = calloc(n_sets + 1, sizeof *problem->set_starts);
     problem->targets = malloc(2 * n_targets * sizeof *problem->targets);
     problem->weights = calloc(weights_room(plan), sizeof *problem->weights);
@@ -106,7 +104,7 @@ w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
     const size_t n_merged = may_merge_inputs(plan) ? n_contexts * (size_t)weight_stride(plan) : 0;
     problem->merged_weights = calloc(n_merged + 2 * W2V_TILE_SLACK, sizeof *problem->merged_weights);
     problem->hits = malloc(n_sets * n_windows * sizeof *problem->hits);
-    if (!problem->centers || !problem->context_starts || !problem->context_room || !problem->word_room ||
+    if (!problem->centers || !problem->context_starts || !problem->context_room ||
         !problem->set_starts || !problem->targets || !problem->weights || !problem->input_weights ||
         !problem->merged_weights || !problem->hits) {
         w2v_problem_free(problem);
@@ -122,7 +120,6 @@ void w2v_problem_free(w2v_problem *problem) {
     free(problem->centers);
     free(problem->context_starts);
     free(problem->context_room);
-    free(problem->word_room);
     free(problem->set_starts);
     free(problem->targets);
     free(problem->weights);
@@ -135,7 +132,6 @@ void w2v_problem_free(w2v_problem *problem) {
 void w2v_problem_empty(w2v_problem *problem) {
     problem->n_windows = problem->n_contexts = problem->n_predictions = problem->n_own = 0;
     problem->contexts = problem->context_room;
-    problem->context_words = problem->word_room;
 }
 
 /* Bring near what add_path will read: of the tokens that come within reach, where their paths begin, and a little
@@ -176,11 +172,6 @@ static int32_t add_contexts(w2v_problem *problem, const w2v_choice *choice, cons
     const int32_t center = window->own - window->low, n = w2v_window_contexts(window);
     w2v_real *const *from = choice->near + window->low, **to = problem->context_room + problem->n_contexts;
     for (int32_t i = 0; i < n; i++) to[i] = from[i + (i >= center)];
-    if (choice->plan->model == W2V_SKIP_GRAM) {
-        const int32_t *from_words = walk->contexts + window->low;
-        int32_t *to_words = problem->word_room + problem->n_contexts;
-        for (int32_t i = 0; i < n; i++) to_words[i] = from_words[i + (i >= center)];
-    }
     return problem->n_contexts + n;
 }
 
@@ -191,7 +182,6 @@ static void add_joint(w2v_problem *problem, const w2v_choice *choice, const w2v_
     for (int32_t g = 0; g < G; g++) problem->centers[g] = windows[g].center;
     problem->joint = windows;
     problem->contexts = choice->near + low;
-    problem->context_words = walk->contexts + low;
     problem->n_contexts = windows[G - 1].high - low;
 }
 
@@ -214,21 +204,6 @@ int w2v_problem_add(w2v_problem *problem, const w2v_choice *choice, const w2v_wa
 /* The weights of what is in these windows, a sum of powers of 2, where a set's weights begin `at`. */
 W2V_INLINE w2v_real *weights_of(const w2v_problem *problem, w2v_real *at, int32_t windows) {
     return at + windows * problem->weight_stride;
-}
-
-/* How far behind these the weights are for this word: a branch would be a coin toss. */
-W2V_INLINE int64_t halved(const w2v_problem *problem, const w2v_plan *plan, int32_t word) {
-    return (problem->weight_stride << problem->most_windows) & -(int64_t)is_halved(plan, word);
-}
-
-/* Make the rows for halved words of those before them. */
-static void double_weights(const w2v_problem *problem, const w2v_plan *plan, w2v_real *at, int64_t n_targets) {
-    const int32_t n_rows = 1 << windows_together(plan);
-    for (int32_t row = n_rows; row < n_weight_rows(plan); row++) {
-        const w2v_real *once = weights_of(problem, at, row - n_rows);
-        w2v_real *twice = weights_of(problem, at, row);
-        for (int64_t t = 0; t < n_targets; t++) twice[t] = 2 * once[t];
-    }
 }
 
 /* The target from `start` on that is `row`, among the last that a tile needs distinct, or else a new one at the end,
@@ -278,7 +253,6 @@ static w2v_real *add_any_noise(w2v_problem *problem, w2v_choice *choice, int32_t
         w2v_real *sum = weights_of(problem, at, windows);
         for (int64_t t = 0; others && t < end - start; t++) sum[t] = a[t] + b[t];
     }
-    double_weights(problem, plan, at, end - start);
     problem->set_starts[set + 1] = end;
     return at;
 }
@@ -334,8 +308,6 @@ static w2v_real *add_path(w2v_problem *problem, const w2v_choice *choice) {
             targets[t] = matrices[nodes[entry] < rows.n_hot] + nodes[entry] * rows.stride;
         }
     }
-    w2v_real *twice = weights + 2 * problem->weight_stride;
-    for (int64_t t = 0; plan->n_halved > 0 && t < length; t++) twice[t] = 2 * weights[t];
     problem->n_near = at_most(choice->near_depth, (int32_t)length);
     problem->set_starts[1] = length;
     return at;
@@ -349,8 +321,7 @@ W2V_INLINE void weigh_inputs(const w2v_problem *problem, const w2v_plan *plan, w
     } else {
         /* Nearly all are in all windows. */
         w2v_real *all = weights_of(problem, at, problem->is_joint ? (1 << G) - 1 : 1);
-        for (int32_t i = 0; i < problem->n_contexts; i++)
-            weights[i] = all + halved(problem, plan, problem->context_words[i]);
+        for (int32_t i = 0; i < problem->n_contexts; i++) weights[i] = all;
     }
     if (problem->is_joint) {
         /* Reaches are alike: with each centre, at most one context goes and one comes. */
@@ -406,8 +377,7 @@ W2V_INLINE void close_noise_sets(w2v_problem *problem, w2v_choice *choice, const
         return;
     }
     for (int32_t set = 0; set < problem->n_sets; set++)
-        problem->input_weights[set] = weights_of(problem, add_noise_set(problem, choice, set, 1), 1) +
-                                      halved(problem, choice->plan, problem->context_words[set]);
+        problem->input_weights[set] = weights_of(problem, add_noise_set(problem, choice, set, 1), 1);
 }
 
 void w2v_problem_close(w2v_problem *problem, const w2v_walk *walk, w2v_choice *choice) {
@@ -419,6 +389,7 @@ void w2v_problem_close(w2v_problem *problem, const w2v_walk *walk, w2v_choice *c
         case 0: weigh_inputs(problem, plan, add_path(problem, choice), 1); break;
         case 1: close_noise_sets(problem, choice, 1); break;
         case 2: close_noise_sets(problem, choice, 2); break;
+        case 3: close_noise_sets(problem, choice, 3); break;
         case 4: close_noise_sets(problem, choice, 4); break;
         default: close_noise_sets(problem, choice, problem->n_windows);
     }

@@ -21,17 +21,15 @@ typedef struct {
     int32_t *context_starts; /* [G + 1] into the next; not if windows are joint: ... */
     const w2v_window *joint; /* [n_windows] ... contexts are all from the first one's low to the last one's high */
     const w2v_real *hidden_scales, *context_scales; /* the choice's */
-    w2v_real *const *contexts;    /* [2WG] rows of in_vecs, and ... */
-    const int32_t *context_words; /* [2WG] ... skip-gram's words: in the room for them or, where windows are joint, in
-                                   * the choice's and the walk's own lists, valid until the walk's next refill */
+    w2v_real *const *contexts; /* [2WG] rows of in_vecs: in the room for them or, where windows are joint, in the choice's
+                                * own list, valid until the walk's next refill */
     w2v_real **context_room;
-    int32_t *word_room;
     int64_t *set_starts;     /* [n_sets + 1] into the next */
     w2v_real **targets;      /* rows of out_vecs */
     int32_t n_own;           /* the first of them, which are CBOW's inputs' own (kernels.h) */
     int32_t n_near;          /* the first of them, which need no fetching: the nodes next to the root */
     w2v_real *weights;       /* [2^G, weight_stride] as in w2v_tile, for each target and what is in windows g, h, ...:
-                              *       row 2^g + 2^h + ...; behind them as many for halved words (plan.h), if any are */
+                              *       row 2^g + 2^h + ... */
     int64_t weight_stride;
     w2v_real **input_weights; /* [2WG] the row of weights of each tile input */
     w2v_real *merged_weights; /* [2WG, weight_stride] where they lie if inputs are merged; n_contexts then

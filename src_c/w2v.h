@@ -203,8 +203,8 @@ typedef struct {
     double clip_norm;         /* longest gradient of a step, all its rows taken together; 0: any */
     w2v_real *in_states;      /* INOUT [V, w2v_state_stride] what the optimizer remembers; NULL for W2V_SGD */
     w2v_real *out_states;     /* INOUT the same of out_vecs */
-    int64_t n_halved;         /* skip-gram, not NCE or batches: so many of the first words are a context at every
-                               * second place only, and count twice */
+    int64_t n_thinned[3];     /* so many of the first words are contexts at every second, fourth, eighth place only:
+                               * n_thinned[2] <= n_thinned[1] <= n_thinned[0] */
     double hidden_scale;      /* CBOW's hidden vector: 0 for the mean of the context rows, 1 for their sum */
     double context_scale;     /* what a context row gets of the hidden vector's step: 0 for 1 / C, else this factor */
     double lr_start, lr_end;  /* learning rate at the first and after the last token of this epoch */

@@ -52,8 +52,8 @@ w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *id
     walk->line_low = walk->kept + walk->capacity;
     walk->line_high = walk->line_low + walk->capacity;
     walk->contexts = walk->kept;
-    const int halves = plan->model == W2V_SKIP_GRAM && plan->n_halved > 0;
-    if (halves) {
+    const int thins = plan->n_thinned[0] > 0;
+    if (thins) {
         const size_t n = (size_t)walk->capacity + 1;
         walk->contexts = malloc(n * sizeof *walk->contexts);
         walk->before = malloc(n * sizeof *walk->before);
@@ -66,7 +66,7 @@ w2v_status w2v_walk_init(w2v_walk *walk, const w2v_plan *plan, const int32_t *id
     walk->lanes = malloc((size_t)walk->n_lanes * sizeof *walk->lanes);
     const int64_t n_a_round = (int64_t)walk->n_lanes * walk->run;
     walk->windows = malloc((size_t)(W2V_WALK_WINDOWS + n_a_round) * sizeof *walk->windows);
-    const int ready = walk->kept && walk->contexts && walk->lanes && walk->windows && (!halves || walk->before) &&
+    const int ready = walk->kept && walk->contexts && walk->lanes && walk->windows && (!thins || walk->before) &&
                       (!by_paths || (walk->order && walk->path_lengths));
     if (ready) return W2V_OK;
     w2v_walk_free(walk);
@@ -142,7 +142,7 @@ static void look_ahead(w2v_walk *walk) {
 /* Drop the first tokens; lines that began there begin at the first one left. */
 static void drop_tokens(w2v_walk *walk, int32_t n) {
     walk->n_dropped += n;
-    walk->n_past += walk->before ? (int64_t)(uint32_t)walk->before[n] : n;
+    walk->n_past += walk->before ? walk->before[n] : n;
     walk->n_kept -= n;
     memmove(walk->kept, walk->kept + n, (size_t)walk->n_kept * sizeof *walk->kept);
     for (int64_t p = 0; p < walk->n_kept; p++)
@@ -158,20 +158,18 @@ static void find_line_ends(w2v_walk *walk) {
     }
 }
 
-/* What may be a context. Places of halved words that do not count, and those that count twice, are others in the next
- * epoch. No branch predicts which is which: a token is written in any case, and kept if it counts. */
+/* What may be a context. Places of thinned words are others in the next epoch. No branch predicts which they are: a
+ * token is written in any case, and kept if it is a context. */
 static void find_contexts(w2v_walk *walk) {
-    const int32_t *kept = walk->kept, n_kept = (int32_t)walk->n_kept, n_halved = (int32_t)walk->plan->n_halved;
-    int32_t *contexts = walk->contexts;
-    uint32_t is_odd = (uint32_t)((uint64_t)walk->n_dropped + walk->plan->epoch) & 1;
-    uint64_t before = 0;
-    for (int32_t p = 0; p < n_kept; p++, is_odd ^= 1) {
-        const uint32_t halved = kept[p] < n_halved, is_context = 1 ^ (halved & is_odd);
-        contexts[(uint32_t)before] = kept[p];
-        walk->before[p] = before;
-        before += (uint64_t)is_context + ((uint64_t)(is_context << (halved & is_context)) << 32);
+    const int32_t *kept = walk->kept, n_kept = (int32_t)walk->n_kept;
+    const uint32_t first_place = (uint32_t)((uint64_t)walk->n_dropped + walk->plan->epoch);
+    int32_t *contexts = walk->contexts, *before = walk->before, n = 0;
+    for (int32_t p = 0; p < n_kept; p++) {
+        contexts[n] = kept[p];
+        before[p] = n;
+        n += (int32_t)is_context(walk->plan, kept[p], first_place + (uint32_t)p);
     }
-    walk->before[n_kept] = before;
+    before[n_kept] = n;
 }
 
 /* Centres begin .. end - 1, by the lengths of their paths and, of one length, as they stand. */
@@ -196,19 +194,12 @@ W2V_INLINE void list_window(const w2v_walk *walk, int32_t pos, int32_t reach, w2
     const int32_t low = at_least(pos - reach, walk->line_low[pos]);
     const int32_t high = at_most(pos + reach + 1, walk->line_high[pos]);
     window->center = walk->kept[pos];
-    if (walk->before) {
-        const uint64_t *before = walk->before, own = before[pos + 1] - before[pos];
-        window->low = (int32_t)before[low];
-        window->high = (int32_t)before[high];
-        window->own = (uint32_t)own ? (int32_t)before[pos] : (int32_t)before[high];
-        window->n_predictions = (int32_t)((before[high] - before[low] - own) >> 32);
-    } else {
-        const int32_t n = high - low - 1;
-        window->low = low;
-        window->high = high;
-        window->own = pos;
-        window->n_predictions = walk->plan->model == W2V_CBOW ? n > 0 : n;
-    }
+    const int32_t *before = walk->before;
+    window->low = before ? before[low] : low;
+    window->high = before ? before[high] : high;
+    window->own = !before ? pos : before[pos + 1] > before[pos] ? before[pos] : before[high];
+    const int32_t n = w2v_window_contexts(window);
+    window->n_predictions = walk->plan->model == W2V_CBOW ? n > 0 : n;
 }
 
 /* What comes within reach with the centre of a turn, the first one of its lane or not. */
@@ -218,8 +209,8 @@ W2V_INLINE void list_entering(const w2v_walk *walk, int32_t turn, int is_first, 
     const int32_t furthest = turn + W + (walk->order ? W2V_ALIKE_PATHS : 0);
     const int32_t from = is_first ? at_least(turn - W, 0) : at_most(furthest, n_kept);
     const int32_t to = at_most(furthest + 1, n_kept);
-    window->entering = walk->before ? (int32_t)walk->before[from] : from;
-    window->entered = walk->before ? (int32_t)walk->before[to] : to;
+    window->entering = walk->before ? walk->before[from] : from;
+    window->entered = walk->before ? walk->before[to] : to;
 }
 
 /* Before the first window of a piece. */

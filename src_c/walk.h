@@ -15,7 +15,7 @@
  * several lanes, the first half reaches as far as was drawn, the others as far as is left of W + 1: windows that share
  * noise words should not all be wide or all narrow, which costs quality where steps are large.
  *
- * Skip-gram's halved words (plan.h) are contexts at every second of their places only.
+ * The most frequent words are contexts at some of their places only (plan.h).
  *
  * With one lane, hierarchical softmax's centres are taken in the order of their paths' lengths, W2V_ALIKE_PATHS at a
  * time, for the same reason: what is done for each node of a path ends where it ended before.
@@ -32,8 +32,7 @@ typedef struct {
     int32_t n_joint;           /* so many windows are of neighbours in a line, and learn as one */
     int32_t center;            /* the word */
     int32_t own, low, high;    /* `own` is `high` where the centre may not be a context */
-    int32_t n_predictions;     /* pairs of the centre and a context, some of which count twice; CBOW's is one. 0: there
-                                * are no contexts */
+    int32_t n_predictions;     /* pairs of the centre and a context; CBOW's is one. 0: there are no contexts */
     int32_t entering, entered; /* contexts[entering .. entered-1] come within reach of a lane with this centre, of its
                                 * line or not: a window's have, now or with an earlier centre since the last refill */
 } w2v_window;
@@ -63,9 +62,8 @@ typedef struct {
     int32_t line_start;            /* of the line that is being read */
     int64_t first, n_ready;        /* the centres of this piece; tokens before and after are context only */
     int64_t n_dropped, n_past;     /* kept tokens before kept[0], and those of them that could be contexts */
-    int32_t *contexts;             /* [capacity] what may be a context: `kept` itself, unless words are halved. Then: */
-    uint64_t *before;              /* [capacity + 1] how many of these stand before kept[p]; from bit 32 on, how often
-                                    * these count */
+    int32_t *contexts;             /* [capacity] what may be a context: `kept` itself, unless words are thinned. Then: */
+    int32_t *before;               /* [capacity + 1] how many of these stand before kept[p] */
     int32_t *order;                /* [capacity] turn p is that of the centre kept[order[p]]; NULL: of kept[p] */
     uint8_t *path_lengths;         /* [V] if there is such an order */
     int32_t n_lanes, lane_length, run; /* up to `run` neighbours in a line are taken from a lane at once */

@@ -42,30 +42,28 @@ def test_the_start_is_one_stream_of_numbers_whoever_fills_which_piece(monkeypatc
 NOISE = ("n_noise", "noise_weight", "noise_reuse", "noise_centers")
 
 
-@pytest.mark.parametrize(("sg", "expected"), [(1, (5, 1.0, 5, 2)), (0, (6, 5 / 6, 5, 4))])
-def test_shared_noise_is_reused_and_shared_among_centers(sg, expected):
-    assert trainer.noise_fields(Word2Vec(sg=sg).settings) == pytest.approx(
-        dict(zip(NOISE, expected, strict=True))
-    )
-
-
 @pytest.mark.parametrize(
-    ("settings", "of_cbow", "of_skip_gram"),
+    ("sg", "vector_size", "n_centers"), [(1, 100, 2), (1, 199, 2), (1, 200, 3), (0, 100, 4), (0, 300, 4)]
+)
+def test_shared_noise_is_reused_and_shared_among_centers(sg, vector_size, n_centers):
+    settings = Word2Vec(sg=sg, vector_size=vector_size).settings
+    assert trainer.noise_fields(settings) == dict(zip(NOISE, (5, 1.0, 5, n_centers), strict=True))
+
+
+@pytest.mark.parametrize("sg", [0, 1])
+@pytest.mark.parametrize(
+    ("settings", "n_noise"),
     [
-        ({"sample": 1e-3}, 6, 5),
-        ({"sample": 0}, 6, 5),
-        ({"sample": 1e-4}, 8, 8),  # stronger subsampling leaves mostly rare words
-        ({"sample": 1e-4, "vector_size": 300}, 8, 8),
-        ({"sample": 5}, 6, 5),  # a count
-        ({"alpha": 0.1}, 6, 5),
-        ({"vector_size": 199}, 6, 5),
-        ({"vector_size": 200}, 5, 5),
-        ({"vector_size": 200, "alpha": 0.05}, 6, 5),
+        ({"sample": 1e-3}, 5),
+        ({"sample": 0}, 5),
+        ({"sample": 1e-4}, 8),  # stronger subsampling leaves mostly rare words
+        ({"sample": 1e-4, "vector_size": 300}, 8),
+        ({"sample": 5}, 5),  # a count
+        ({"alpha": 0.1}, 5),
     ],
 )
-def test_more_noise_words_are_drawn_where_their_variance_would_show(settings, of_cbow, of_skip_gram):
-    for sg, n_noise in enumerate((of_cbow, of_skip_gram)):
-        assert trainer.noise_fields(Word2Vec(sg=sg, **settings).settings)["n_noise"] == n_noise
+def test_more_noise_words_are_drawn_where_their_variance_would_show(sg, settings, n_noise):
+    assert trainer.noise_fields(Word2Vec(sg=sg, **settings).settings)["n_noise"] == n_noise
 
 
 @pytest.mark.parametrize(
@@ -73,7 +71,8 @@ def test_more_noise_words_are_drawn_where_their_variance_would_show(settings, of
     [
         ({}, 12),
         ({"window": 2}, 6),
-        ({"window": 20}, 12),
+        ({"window": 20}, 13),
+        ({"vector_size": 200}, 13),
         ({"alpha": 0.05}, 12),
         ({"alpha": 0.1}, 6),
         ({"alpha": 0.05, "negative": 10}, 7),
@@ -121,31 +120,31 @@ def zipf_counts(n_words: int) -> np.ndarray:
     return (1e7 / np.arange(1, n_words + 1)).astype(np.int64)
 
 
-def test_frequent_contexts_are_halved_up_to_a_share_of_the_text_and_of_the_vocabulary():
+def test_frequent_contexts_are_thinned_by_their_shares_of_the_text_and_up_to_one_of_the_vocabulary():
     settings = Word2Vec(sg=1).settings
     kept = zipf_counts(10**6) * trainer.keep_probabilities(zipf_counts(10**6), settings.sample)
-    n_frequent = int((kept >= trainer.LEAST_HALVED_SHARE * kept.sum()).sum())
-    assert 100 < n_frequent < 1000
-    assert trainer.halved_words(zipf_counts(10**6), settings) == n_frequent
-    assert trainer.halved_words(zipf_counts(19_200), settings) == 100
-    assert trainer.halved_words(zipf_counts(191), settings) == 0
+    by_share = tuple(int((kept / kept.sum() >= times * 3e-4).sum()) for times in (1, 4, 16))
+    assert 1 < by_share[2] < by_share[1] < 100 < by_share[0] < 1000
+    assert trainer.thinned_words(zipf_counts(10**6), settings) == by_share
+    assert trainer.thinned_words(zipf_counts(8_000), settings)[0] == 100
+    assert trainer.thinned_words(zipf_counts(79), settings) == (0, 0, 0)
     rare_first = zipf_counts(10**6)
     rare_first[3] = 1
-    assert trainer.halved_words(rare_first, settings) == 3
+    assert trainer.thinned_words(rare_first, settings) == (3, 3, 3)
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"sg": 0}, {"loss": "nce"}, {"loss": "sampled_softmax"}, {"share_noise": False}, {"alpha": 0.05}, {"sample": 1e-4},
-     {"negative": 11}, {"clip_norm": 1.0}, {"optimizer": "adam"}],
+    [{"loss": "nce"}, {"loss": "sampled_softmax"}, {"share_noise": False}, {"clip_norm": 1.0}, {"optimizer": "adam"}],
     ids=str,
 )  # fmt: skip
-def test_no_words_are_halved_where_it_has_not_been_found_to_cost_nothing(changes):
-    assert trainer.halved_words(zipf_counts(10**6), Word2Vec(**{"sg": 1, **changes}).settings) == 0
+def test_no_words_are_thinned_where_it_has_not_been_found_to_cost_nothing(changes):
+    assert trainer.thinned_words(zipf_counts(10**6), Word2Vec(**{"sg": 1, **changes}).settings) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"hs": 1}, {"sample": 0}, {"deterministic": True}, {"workers": 7}], ids=str
+    "changes", [{}, {"sg": 0}, {"hs": 1}, {"sample": 0}, {"deterministic": True}, {"workers": 7}], ids=str
 )
-def test_words_are_halved_with_the_losses_that_are_learnt_window_by_window(changes):
-    assert trainer.halved_words(zipf_counts(10**6), Word2Vec(**{"sg": 1, **changes}).settings) > 100
+def test_words_are_thinned_with_the_losses_that_are_learnt_window_by_window(changes):
+    settings = Word2Vec(**{"sg": 1, **changes}).settings
+    assert trainer.thinned_words(zipf_counts(10**6), settings)[0] > 100

@@ -153,17 +153,24 @@ def test_neighbours_stay_together_where_threads_share_windows(windows_at_once):
     assert np.mean(pairs) > 0.37  # of 15 tokens in three lines, six pairs
 
 
+@pytest.mark.parametrize("n_lanes", [1, 2])
 @pytest.mark.parametrize("epoch", [0, 1])
 @pytest.mark.parametrize("name", LINE_LENGTHS)
-def test_a_halved_word_is_a_context_at_every_second_of_its_places(name, epoch):
-    """Lines far longer than a piece of the walk, too: which places count does not depend on where a piece begins."""
+def test_a_thinned_word_is_a_context_at_some_of_its_places(name, epoch, n_lanes):
+    """Lines far longer than a piece of the walk, too: which places these are does not depend on where it begins."""
     lines = numbered(LINE_LENGTHS[name])
     ids = twins.flat_ids(lines)
     n_words = len(ids)
-    plain, halved = [
-        make_plan(n_words, window=3, noise_centers=2, n_halved=n).windows(ids, 0, epoch) for n in (0, n_words)
+    n_thinned = n_words, n_words // 2, n_words // 3
+    model = "sg" if n_lanes == 1 else "cbow"
+    plain, thinned = [
+        make_plan(n_words, model=model, window=3, noise_centers=2, n_thinned=n).windows(ids, 0, epoch)
+        for n in ((0, 0, 0), n_thinned)
     ]
-    assert halved == [(center, [c for c in contexts if (c + epoch) % 2 == 0]) for center, contexts in plain]
+    assert thinned == [
+        (center, [c for c in contexts if twins.is_context(c, c, n_thinned, epoch)])
+        for center, contexts in plain
+    ]
 
 
 @pytest.mark.parametrize("shard", [-1, 1])

@@ -291,9 +291,9 @@ def tile_gradients(
     return float((np.abs(weights) * np.logaddexp(0, z)).sum()), g @ targets, g.T @ inputs
 
 
-def times_counted(place: int, word: int, n_halved: int, epoch: int) -> int:
-    """How often the place where a word stands counts: of the first words, every second one counts twice."""
-    return 1 if word >= n_halved else 2 * ((place + epoch) % 2 == 0)
+def is_context(place: int, word: int, n_thinned: Sequence[int], epoch: int) -> bool:
+    """May the word be one at this place? The first ones are at every second, fourth, eighth place only."""
+    return (place + epoch) % 2 ** sum(word < n for n in n_thinned) == 0
 
 
 Window = tuple[int, list[int]]  # the place of the centre, the places of its contexts
@@ -306,11 +306,11 @@ def read_windows(
     rng: Rng,
     n_lanes: int,
     run: int = 1,
-    n_halved: int = 0,
+    n_thinned: Sequence[int] = (0, 0, 0),
 ) -> tuple[list[int], list[list[Window]]]:
     """The tokens that are kept, and the windows, up to `run` neighbours of a line at a time.
 
-    Skip-gram's contexts that do not count are left out. Of a single shard that is one piece of the walk; draws as it
+    Places where a word is no context are left out. Of a single shard that is one piece of the walk; draws as it
     goes. Windows of half of the lanes reach as far for ALIKE_REACH // run rounds, while the others reach as far as is
     left of window + 1. With a tree, ALIKE_PATHS centres at a time are in the order of their paths' lengths.
     """
@@ -320,9 +320,7 @@ def read_windows(
             threshold = 0xFFFFFFFF if tables.keep_prob is None else int(tables.keep_prob[id])
             if tables.keep_prob is None or rng.next() >> 32 <= threshold:
                 kept.append((number, id))
-    counts = [
-        s.model == "cbow" or times_counted(p, id, n_halved, rng.epoch) for p, (_, id) in enumerate(kept)
-    ]
+    counts = [is_context(p, id, n_thinned, rng.epoch) for p, (_, id) in enumerate(kept)]
     order = list(range(len(kept)))
     if s.loss == "hs":
         lengths = np.diff(tables.tree[0])
@@ -379,7 +377,7 @@ def train_epoch(
     noise_fields: Mapping[str, Any],
     step_windows: int = 1,
     most_at_once: tuple[int, int] = ANY_NUMBER,
-    n_halved: int = 0,
+    n_thinned: Sequence[int] = (0, 0, 0),
 ) -> Trained:
     """One epoch with one thread, in place; for text of one piece, so that `lr` is that of its start, and few targets.
 
@@ -422,8 +420,7 @@ def train_epoch(
         return list(targets), np.stack(list(targets.values()), axis=1), hits, more
 
     rng, lanes, run = Rng(s.seed, epoch, shard=0), 1 if joint else together, together if joint else 1
-    ids, groups = read_windows(lines, s, tables, rng, lanes, run, n_halved)
-    times = [times_counted(p, id, n_halved, epoch) for p, id in enumerate(ids)]
+    ids, groups = read_windows(lines, s, tables, rng, lanes, run, n_thinned)
     for group in problems(groups, together, joint):
         centers = [ids[pos] for pos, _ in group]
         contexts = [[ids[p] for p in places] for _, places in group]
@@ -464,18 +461,19 @@ def train_epoch(
         else:
             # (row, which windows it is in)
             inputs = [
-                (ids[p], times[p] * row_of_eye)
+                (ids[p], row_of_eye)
                 for (_, places), row_of_eye in zip(group, np.eye(len(group)), strict=True)
                 for p in places
             ]
             if joint:
-                reach = [p for pos, places in group for p in [pos, *places] if times[p]]
+                counts = [is_context(p, id, n_thinned, epoch) for p, id in enumerate(ids)]
+                reach = [p for pos, places in group for p in [pos, *places] if counts[p]]
                 inputs = [
-                    (ids[p], times[p] * np.array([float(p in places) for _, places in group]))
+                    (ids[p], np.array([float(p in places) for _, places in group]))
                     for p in range(min(reach), max(reach) + 1)
-                    if times[p]
+                    if counts[p]
                 ]
-            sums.n_predictions += sum(times[p] for _, places in group for p in places)
+            sums.n_predictions += sum(len(places) for _, places in group)
             if not per_pair and s.loss != "nce":
                 inputs = merged(inputs)
             for part in batched(inputs, 1 if per_pair else tile_inputs):
