@@ -32,8 +32,8 @@ NOISE_REUSE = 5
 # noise words then, which costs short vectors more than a point of analogies, long ones half of one.
 NOISE_CENTERS = {"sg": 2, "cbow": 4}
 LONG_VECTORS, CENTERS_OF_LONG_VECTORS = 200, 3
-# Noise words drawn for each that `negative` asks for, at a weight that keeps the sum, where subsampling is stronger than
-# the usual one. It leaves mostly rare words, which need many; fewer would cost 1 to 4 points of analogies.
+# Noise words drawn for each that `negative` asks for, at a weight that keeps the sum, where subsampling is stronger
+# than the usual one. It leaves mostly rare words, which need many; fewer would cost 1 to 4 points of analogies.
 USUAL_SAMPLE, NOISE_DRAWS_FOR_RARE_WORDS = 1e-3, 1.6
 # The input vectors start uniform in +-START_REACH / vector_size, or +-LEAST_START if that is more. DIFFERS: word2vec.c
 # has 0.5 / vector_size and gensim 1 / vector_size; the output vectors start at zero, so the first steps are in
@@ -50,10 +50,11 @@ STEP_WINDOWS = 8
 # Windows that are scored before any of them is learnt, in deterministic training, from each of four places of the text
 # (src_c/slices.h), by model and by whether targets are nodes of a tree: those near its root are in every window.
 WINDOWS_AT_ONCE = {("sg", False): 32, ("cbow", False): 8, ("sg", True): 1, ("cbow", True): 4}
-# The most frequent words are contexts at every second of their places only: those that are this share of the tokens that
-# subsampling leaves, at every fourth those of four times the share, at every eighth those of sixteen times (the square
-# root that subsampling has, too); but no more than 1 word in so many. They say little about a centre: less is done, and
-# analogies are better, CBOW's by a point, with a tree by three; with more such words negative sampling loses them again.
+# The most frequent words are contexts at every second of their places only: those that are this share of the tokens
+# that subsampling leaves, at every fourth those of four times the share, at every eighth those of sixteen times (the
+# square root that subsampling has, too); but no more than 1 word in so many. They say little about a centre: less is
+# done, and analogies are better, CBOW's by a point, with a tree by three; with more such words negative sampling loses
+# them again.
 LEAST_THINNED_SHARE = {"ns": 3e-4, "hs": 1.5e-4}
 VOCABULARY_PER_THINNED_WORD = 80
 # Rows of which each thread keeps a copy; at most 1 row in 256 of the vocabulary is "frequent" (see src_c/rows.h).
@@ -181,8 +182,9 @@ def thinned_words(counts: NDArray[np.int64], settings: Settings) -> tuple[int, i
         return 0, 0, 0
     kept = counts * keep_probabilities(counts, settings.sample)
     shares = kept[: len(counts) // VOCABULARY_PER_THINNED_WORD] / kept.sum()
+    least = LEAST_THINNED_SHARE[settings.loss]
     half, quarter, eighth = (
-        int(np.logical_and.accumulate(shares >= times * LEAST_THINNED_SHARE[settings.loss]).sum()) for times in (1, 4, 16)
+        int(np.logical_and.accumulate(shares >= times * least).sum()) for times in (1, 4, 16)
     )
     return half, quarter, eighth
 

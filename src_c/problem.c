@@ -104,9 +104,9 @@ w2v_status w2v_problem_init(w2v_problem *problem, const w2v_plan *plan) {
     const size_t n_merged = may_merge_inputs(plan) ? n_contexts * (size_t)weight_stride(plan) : 0;
     problem->merged_weights = calloc(n_merged + 2 * W2V_TILE_SLACK, sizeof *problem->merged_weights);
     problem->hits = malloc(n_sets * n_windows * sizeof *problem->hits);
-    if (!problem->centers || !problem->context_starts || !problem->context_room ||
-        !problem->set_starts || !problem->targets || !problem->weights || !problem->input_weights ||
-        !problem->merged_weights || !problem->hits) {
+    if (!problem->centers || !problem->context_starts || !problem->context_room || !problem->set_starts ||
+        !problem->targets || !problem->weights || !problem->input_weights || !problem->merged_weights ||
+        !problem->hits) {
         w2v_problem_free(problem);
         return W2V_ERR_MEMORY;
     }
@@ -167,8 +167,7 @@ const w2v_window *w2v_choice_next(w2v_choice *choice, w2v_walk *walk) {
 }
 
 /* The contexts of one window: in one loop, whose end is foreseen more often than those of two. */
-static int32_t add_contexts(w2v_problem *problem, const w2v_choice *choice, const w2v_walk *walk,
-                            const w2v_window *window) {
+static int32_t add_contexts(w2v_problem *problem, const w2v_choice *choice, const w2v_window *window) {
     const int32_t center = window->own - window->low, n = w2v_window_contexts(window);
     w2v_real *const *from = choice->near + window->low, **to = problem->context_room + problem->n_contexts;
     for (int32_t i = 0; i < n; i++) to[i] = from[i + (i >= center)];
@@ -176,8 +175,7 @@ static int32_t add_contexts(w2v_problem *problem, const w2v_choice *choice, cons
 }
 
 /* Joint windows' contexts are all that are within reach of any of them. */
-static void add_joint(w2v_problem *problem, const w2v_choice *choice, const w2v_walk *walk,
-                      const w2v_window *windows) {
+static void add_joint(w2v_problem *problem, const w2v_choice *choice, const w2v_window *windows) {
     const int32_t G = problem->n_windows = windows->n_joint, low = windows->low;
     for (int32_t g = 0; g < G; g++) problem->centers[g] = windows[g].center;
     problem->joint = windows;
@@ -185,17 +183,16 @@ static void add_joint(w2v_problem *problem, const w2v_choice *choice, const w2v_
     problem->n_contexts = windows[G - 1].high - low;
 }
 
-int w2v_problem_add(w2v_problem *problem, const w2v_choice *choice, const w2v_walk *walk, const w2v_window *window,
-                    w2v_real lr) {
+int w2v_problem_add(w2v_problem *problem, const w2v_choice *choice, const w2v_window *window, w2v_real lr) {
     const int32_t n_predictions = w2v_joint_predictions(window);
     if (!n_predictions) return 0; /* a centre without contexts teaches nothing */
     problem->lr = lr;
     problem->n_predictions += n_predictions;
     if (problem->is_joint) {
-        add_joint(problem, choice, walk, window);
+        add_joint(problem, choice, window);
         return 1;
     }
-    problem->n_contexts = add_contexts(problem, choice, walk, window);
+    problem->n_contexts = add_contexts(problem, choice, window);
     problem->centers[problem->n_windows++] = window->center;
     problem->context_starts[problem->n_windows] = problem->n_contexts;
     return problem->n_windows == problem->most_windows;

@@ -21,8 +21,8 @@ typedef struct {
     int32_t *context_starts; /* [G + 1] into the next; not if windows are joint: ... */
     const w2v_window *joint; /* [n_windows] ... contexts are all from the first one's low to the last one's high */
     const w2v_real *hidden_scales, *context_scales; /* the choice's */
-    w2v_real *const *contexts; /* [2WG] rows of in_vecs: in the room for them or, where windows are joint, in the choice's
-                                * own list, valid until the walk's next refill */
+    w2v_real *const *contexts; /* [2WG] rows of in_vecs: in the room for them or, where windows are joint, in the
+                                * choice's own list, valid until the walk's next refill */
     w2v_real **context_room;
     int64_t *set_starts;     /* [n_sets + 1] into the next */
     w2v_real **targets;      /* rows of out_vecs */
@@ -69,8 +69,7 @@ int64_t w2v_most_targets(const w2v_plan *plan);
 int64_t w2v_problem_targets(const w2v_plan *plan);
 
 /* Add what w2v_choice_next returned, which is not needed afterwards; returns whether the problem must be closed now. */
-int w2v_problem_add(w2v_problem *problem, const w2v_choice *choice, const w2v_walk *walk, const w2v_window *window,
-                    w2v_real lr);
+int w2v_problem_add(w2v_problem *problem, const w2v_choice *choice, const w2v_window *window, w2v_real lr);
 /* Choose the targets. */
 void w2v_problem_close(w2v_problem *problem, const w2v_walk *walk, w2v_choice *choice);
 /* Empty it, in case it is not learnt from. */

@@ -207,7 +207,7 @@ static int chooser_add(w2v_chooser *chooser, w2v_notes *notes, w2v_group *group)
     if (fits) {
         const w2v_window *window = chooser->window;
         group->n_windows += window->n_joint;
-        if (w2v_problem_add(&group->problems[group->n_problems], &chooser->choice, &chooser->walk, window, 0))
+        if (w2v_problem_add(&group->problems[group->n_problems], &chooser->choice, window, 0))
             close_problem(chooser, group);
         if (group->n_windows < chooser->plan->windows_at_once) return 1;
     }

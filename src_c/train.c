@@ -109,7 +109,7 @@ static void learn_ready_windows(const epoch_run *run, worker *w, w2v_real lr) {
     }
     w2v_choice *choice = &w->learner.choice;
     while ((window = w2v_choice_next(choice, &w->walk)))
-        if (w2v_problem_add(&w->problems[w->newest], choice, &w->walk, window, lr)) close_newest(w);
+        if (w2v_problem_add(&w->problems[w->newest], choice, window, lr)) close_newest(w);
     learn_closed(w, NULL); /* before the walk forgets the contexts of this piece */
 }
 

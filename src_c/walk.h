@@ -62,8 +62,8 @@ typedef struct {
     int32_t line_start;            /* of the line that is being read */
     int64_t first, n_ready;        /* the centres of this piece; tokens before and after are context only */
     int64_t n_dropped, n_past;     /* kept tokens before kept[0], and those of them that could be contexts */
-    int32_t *contexts;             /* [capacity] what may be a context: `kept` itself, unless words are thinned. Then: */
-    int32_t *before;               /* [capacity + 1] how many of these stand before kept[p] */
+    int32_t *contexts;             /* [capacity] what may be a context: `kept` itself, unless words are thinned; ... */
+    int32_t *before;               /* [capacity + 1] ... then, how many of these stand before kept[p] */
     int32_t *order;                /* [capacity] turn p is that of the centre kept[order[p]]; NULL: of kept[p] */
     uint8_t *path_lengths;         /* [V] if there is such an order */
     int32_t n_lanes, lane_length, run; /* up to `run` neighbours in a line are taken from a lane at once */
