@@ -392,7 +392,7 @@ def test_what_windows_share_is_counted_as_done() -> None:
     assert needed.flop == 6 * 100 * 6 + 2 * 100 * 6
     assert done.flop == 6 * 112 * (1 + 5) + 2 * 112 * 6  # padded rows
     assert needed.traffic["L2"] == pytest.approx(8 * 100 * (1 + 1 + 5))
-    assert done.traffic["L2"] == pytest.approx(8 * 112 * (1 + 1 + 6 / (4 * trainer.NOISE_REUSE)))
+    assert done.traffic["L2"] == pytest.approx(8 * 112 * (1 + 1 + 5 / (4 * trainer.NOISE_REUSE)))
 
 
 def test_a_cache_holds_the_rows_that_are_wanted_most() -> None:

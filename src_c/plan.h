@@ -34,8 +34,8 @@ W2V_INLINE int is_joint(const w2v_plan *plan) {
 }
 
 /* The most frequent words are contexts at every second, fourth or eighth of their places only: they say little about a
- * centre, and have steps to spare. Is the word one at this place? */
-W2V_INLINE uint32_t is_context(const w2v_plan *plan, int32_t word, uint32_t place) {
+ * centre. Is the word one at this place? */
+W2V_INLINE uint32_t is_context_at(const w2v_plan *plan, int32_t word, uint32_t place) {
     const int64_t *n = plan->n_thinned;
     const uint32_t others = (uint32_t)(word < n[0]) | (uint32_t)(word < n[1]) << 1 | (uint32_t)(word < n[2]) << 2;
     return (place & others) == 0;

@@ -316,9 +316,9 @@ W2V_INLINE void weigh_inputs(const w2v_problem *problem, const w2v_plan *plan, w
     if (plan->model == W2V_CBOW) {
         for (int32_t g = 0; g < G; g++) weights[g] = weights_of(problem, at, 1 << g);
     } else {
-        /* Nearly all are in all windows. */
+        /* Nearly all are in all windows. (The edges below look at G inputs, however few there are.) */
         w2v_real *all = weights_of(problem, at, problem->is_joint ? (1 << G) - 1 : 1);
-        for (int32_t i = 0; i < problem->n_contexts; i++) weights[i] = all;
+        for (int32_t i = 0, n = at_least(problem->n_contexts, G); i < n; i++) weights[i] = all;
     }
     if (problem->is_joint) {
         /* Reaches are alike: with each centre, at most one context goes and one comes. */

@@ -167,7 +167,7 @@ static void find_contexts(w2v_walk *walk) {
     for (int32_t p = 0; p < n_kept; p++) {
         contexts[n] = kept[p];
         before[p] = n;
-        n += (int32_t)is_context(walk->plan, kept[p], first_place + (uint32_t)p);
+        n += (int32_t)is_context_at(walk->plan, kept[p], first_place + (uint32_t)p);
     }
     before[n_kept] = n;
 }
