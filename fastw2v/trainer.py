@@ -175,10 +175,10 @@ def keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.f
 def thinned_words(counts: NDArray[np.int64], settings: Settings) -> tuple[int, int, int]:
     """How many of the first words are contexts at every second, fourth and eighth of their places only.
 
-    Ids are ranks as a rule; else it is fewer words.
+    Ids are ranks as a rule; else it is fewer words. None where stronger subsampling has made all of them rare.
     """
     is_shared = settings.loss == "hs" or (settings.loss == "ns" and settings.share_noise)
-    if not (is_shared and learns_by_window(settings)):
+    if 0 < settings.sample < USUAL_SAMPLE or not (is_shared and learns_by_window(settings)):
         return 0, 0, 0
     kept = counts * keep_probabilities(counts, settings.sample)
     shares = kept[: len(counts) // VOCABULARY_PER_THINNED_WORD] / kept.sum()

@@ -135,7 +135,8 @@ def test_frequent_contexts_are_thinned_by_their_shares_of_the_text_and_up_to_one
 
 @pytest.mark.parametrize(
     "changes",
-    [{"loss": "nce"}, {"loss": "sampled_softmax"}, {"share_noise": False}, {"clip_norm": 1.0}, {"optimizer": "adam"}],
+    [{"loss": "nce"}, {"loss": "sampled_softmax"}, {"share_noise": False}, {"sample": 1e-4}, {"clip_norm": 1.0},
+     {"optimizer": "adam"}],
     ids=str,
 )  # fmt: skip
 def test_no_words_are_thinned_where_it_has_not_been_found_to_cost_nothing(changes):
