@@ -29,7 +29,7 @@ NOISE_REUSE = 5
 # Centres that share their noise words. CBOW has one prediction per window: several together make a tile that is worth
 # its targets' rows. Skip-gram's neighbours have most of their contexts in common, which are then scored once; not with
 # NCE, whose noise may be one of the centres. From LONG_VECTORS numbers on there are three of them: an input meets fewer
-# noise words then, which costs short vectors more than a point of analogies, long ones half of one.
+# noise words then, which costs short vectors more than a point of analogies, those of 300 numbers half of one.
 NOISE_CENTERS = {"sg": 2, "cbow": 4}
 LONG_VECTORS, CENTERS_OF_LONG_VECTORS = 200, 3
 # Noise words drawn for each that `negative` asks for, at a weight that keeps the sum, where subsampling is stronger
@@ -175,7 +175,8 @@ def keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.f
 def thinned_words(counts: NDArray[np.int64], settings: Settings) -> tuple[int, int, int]:
     """How many of the first words are contexts at every second, fourth and eighth of their places only.
 
-    Ids are ranks as a rule; else it is fewer words. None where stronger subsampling has made all of them rare.
+    Ids are ranks as a rule; else it is fewer words. None where subsampling is stronger than usual, which does the same
+    to contexts and centres alike: short trainings with a large alpha lost analogies.
     """
     is_shared = settings.loss == "hs" or (settings.loss == "ns" and settings.share_noise)
     if 0 < settings.sample < USUAL_SAMPLE or not (is_shared and learns_by_window(settings)):
@@ -202,7 +203,7 @@ def learns_by_window(settings: Settings) -> bool:
 
 
 def noise_centers(settings: Settings) -> int:
-    """Centres that share their noise words."""
+    """Centres that share their noise words, where a loss shares them among windows."""
     is_long = settings.model == "sg" and settings.vector_size >= LONG_VECTORS
     return CENTERS_OF_LONG_VECTORS if is_long else NOISE_CENTERS[settings.model]
 

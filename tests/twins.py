@@ -421,6 +421,7 @@ def train_epoch(
 
     rng, lanes, run = Rng(s.seed, epoch, shard=0), 1 if joint else together, together if joint else 1
     ids, groups = read_windows(lines, s, tables, rng, lanes, run, n_thinned)
+    counts = [is_context(p, id, n_thinned, epoch) for p, id in enumerate(ids)]
     for group in problems(groups, together, joint):
         centers = [ids[pos] for pos, _ in group]
         contexts = [[ids[p] for p in places] for _, places in group]
@@ -466,7 +467,6 @@ def train_epoch(
                 for p in places
             ]
             if joint:
-                counts = [is_context(p, id, n_thinned, epoch) for p, id in enumerate(ids)]
                 reach = [p for pos, places in group for p in [pos, *places] if counts[p]]
                 inputs = [
                     (ids[p], np.array([float(p in places) for _, places in group]))
